@@ -1,0 +1,216 @@
+/*
+ * The configuration: a YAML file read into one immutable snapshot.
+ *
+ * A snapshot is reference-counted; each exchange holds the one it began with, so a reload never
+ * changes a running request. All strings live in the snapshot's arena. Any thread may hold a
+ * reference; nobody writes to a snapshot after config_load() returned it.
+ *
+ * Every option is one row of options.def: where it stands, type, unit, default, whether a reload
+ * takes it over, and its help text. Documents and `weir config show` are made from that table.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+
+enum side { SIDE_INSIDE, SIDE_OUTSIDE };
+#define SIDE_COUNT 2
+
+/* "inside", "outside" */
+const char *side_name(enum side side);
+
+enum engine { ENGINE_OPENAI, ENGINE_OLLAMA, ENGINE_VLLM, ENGINE_LLAMACPP };
+#define ENGINE_COUNT 4
+
+/* "openai", "ollama", "vllm", "llamacpp" */
+const char *engine_name(enum engine engine);
+
+/* What a request can need and a model can have; bits. */
+enum ability {
+    ABILITY_TOOLS = 1 << 0,
+    ABILITY_IMAGES = 1 << 1,
+    ABILITY_SCHEMA = 1 << 2, /* answers bound to a JSON schema */
+};
+
+/* One entry of a backend's `models:`; what is 0 or NULL is taken from the engine or from the
+ * project's table of known models. */
+struct config_model {
+    struct view name;
+    uint32_t window;      /* tokens of prompt and completion together; 0: unknown */
+    unsigned abilities;   /* bits of enum ability */
+    bool abilities_known; /* false: nothing was said, so anything may be asked */
+};
+
+struct config_url {
+    bool tls;
+    struct view host; /* without brackets */
+    uint16_t port;
+    struct view prefix; /* path before /v1/..., "" or "/x", never ending in '/' */
+    struct view text;   /* as written: the node's name in logs, metrics and the ledger */
+};
+
+struct config_backend {
+    struct view name;
+    enum side side;
+    enum engine engine;
+    struct config_url *nodes; /* at least one */
+    unsigned n_nodes;
+    struct config_model *models; /* none: the engine's own list */
+    unsigned n_models;
+    struct view key;     /* Weir's credential for this backend; secret, may be empty */
+    struct view ca_file; /* PEM bundle instead of the system's trust store; may be empty */
+    int64_t connect_ms, first_token_ms, between_tokens_ms, total_ms;
+    int64_t
+        cost_per_hour_nano; /* of one node, nano-dollars: hardware, power, people; 0: not given */
+};
+
+/* Who may call. Only the SHA-256 of a token is kept. */
+struct config_key {
+    struct view name;
+    unsigned char sha256[32];
+};
+
+/* `pattern` may hold `*`; `target` is "auto", "inside/MODEL", "outside/MODEL" or a model. */
+struct config_alias {
+    struct view pattern, target;
+};
+
+/* The tasks that inspection knows; the rows of the decision matrix. */
+enum task {
+    TASK_CLASSIFICATION,
+    TASK_EXTRACTION,
+    TASK_SUMMARIZATION,
+    TASK_TRANSLATION,
+    TASK_SUPPORT_FAQ,
+    TASK_REASONING,
+    TASK_CODING,
+    TASK_CREATIVE,
+    TASK_GENERAL,
+};
+#define TASK_COUNT 9
+
+/* "classification", ..., "support_faq", ... */
+const char *task_name(enum task task);
+/* Also accepts "summarisation". */
+bool task_from_name(struct view name, enum task *ret_task);
+
+/* Where a row of the matrix sends its task. */
+enum placement {
+    PLACE_INSIDE,      /* inside first, outside behind it */
+    PLACE_OUTSIDE,     /* outside first, inside behind it */
+    PLACE_INSIDE_ONLY, /* never outside */
+    PLACE_OUTSIDE_ONLY,
+    PLACE_BY_COMPLEXITY, /* inside up to and with `threshold`, outside above; the other behind it */
+};
+
+const char *placement_name(enum placement placement);
+
+struct config_row {
+    enum placement placement;
+    double threshold; /* for PLACE_BY_COMPLEXITY, 0..1 */
+};
+
+/* A rule of `policy: rules:`, looked at before the matrix, the first that matches counts. All the
+ * conditions that it names must hold; empty ones are not named. */
+struct config_rule {
+    struct view name;  /* for the reason; "rule 3" when not given */
+    struct view model; /* glob over the model that was asked for (before aliases) */
+    struct view key;   /* glob over the key's name */
+    struct view user;  /* glob over the request's `user` */
+    struct view header_name, header_value;     /* value is a glob */
+    struct view metadata_name, metadata_value; /* value is a glob */
+    bool has_task;
+    enum task task_is;
+    double complexity_above; /* < 0: not named */
+    int minutes_from,
+        minutes_to; /* local time of day, from inclusive, to exclusive, may wrap; -1 */
+    /* What it does: gives the placement, or sets the task and lets the matrix place it. */
+    bool sets_placement, sets_task;
+    struct config_row place;
+    enum task task_set;
+};
+
+struct config_policy {
+    struct config_row matrix[TASK_COUNT];
+    double min_confidence; /* below it a task counts as `general`; 0..1 */
+    struct config_rule *rules;
+    unsigned n_rules;
+};
+
+/* Dollars per million tokens as nano-dollars per token x 1000, so that $0.05/M is exact. */
+struct config_price {
+    struct view model;                   /* may end in `*` */
+    int64_t input, cached_input, output; /* pico-dollars a token */
+};
+
+enum ledger_sync { LEDGER_SYNC_NORMAL, LEDGER_SYNC_FULL };
+
+struct config_listen {
+    struct view host; /* without brackets */
+    uint16_t port;
+    bool loopback;
+    struct view text;
+};
+
+struct config {
+    struct arena *arena;
+    struct view path; /* the file; empty when there is none */
+    struct config_listen listen, admin;
+    unsigned loops; /* 0: one for each processor */
+    bool insecure;  /* listen beyond loopback without keys */
+    struct config_key *keys;
+    unsigned n_keys;
+    struct config_alias *aliases;
+    unsigned n_aliases;
+    struct config_backend *backends;
+    unsigned n_backends;
+    struct config_policy policy;
+
+    /* limits */
+    size_t max_body, max_head, max_answer;
+    unsigned max_connections;
+
+    /* timeouts, ms */
+    int64_t head_ms, body_ms, keepalive_ms, client_stall_ms, drain_ms;
+
+    /* breaker and health */
+    unsigned breaker_failures;
+    int64_t breaker_open_ms, probe_interval_ms;
+
+    /* ledger */
+    struct view ledger_path;
+    enum ledger_sync ledger_sync;
+    bool ledger_required;
+
+    struct config_price *prices; /* before the project's own table */
+    unsigned n_prices;
+
+    int refs; /* atomic; through config_ref() and config_unref() only */
+};
+
+/* Reads `path`, or `text` when it is not empty (then `path` only names it in errors). `${NAME}` in
+ * a value is the environment variable. Errors say file:line:column and what to write instead. */
+struct config *config_load(const char *path, struct view text, struct error *err) MUST_CHECK;
+
+/* Warnings that config_load() found in a valid file (unknown but harmless things, insecure
+ * settings), one a line; empty when there are none. Owned by the snapshot. */
+struct view config_warnings(const struct config *c);
+
+struct config *config_ref(struct config *c);
+/* Accepts NULL. The last one frees it. */
+void config_unref(struct config *c);
+
+/* The whole snapshot as YAML with every default filled in; secrets are shown as ${...} or ***. */
+void config_show(const struct config *c, struct buf *out);
+
+/* docs/configuration.md, made from the option table. */
+void config_document(struct buf *out);
+
+/* What a reload may not change: true when `next` can take over from `now`; else `err` names the
+ * first option that needs a restart. */
+bool config_may_follow(const struct config *now, const struct config *next,
+                       struct error *err) MUST_CHECK;
+
+bool config_url_parse(struct view text, struct arena *a, struct config_url *ret_url,
+                      struct error *err) MUST_CHECK;

@@ -1,0 +1,60 @@
+/*
+ * The ledger: a SQLite file (WAL). One writer thread takes what came together since its last
+ * commit and writes it as one transaction (group commit); another connection does the checkpoints,
+ * so that none stalls an answer.
+ *
+ * Promise: when a record's `done` has been called with true, the record survives kill -9 (with
+ * sync: full also a power loss). When the file cannot be written the ledger is `failing`: commits
+ * are answered false at once, it tries again each second and recovers by itself.
+ *
+ * ledger_submit() may be called from any thread. `done` runs on the writer thread: it must be
+ * short and must not block (it wakes whoever waits).
+ */
+#pragma once
+
+#include "base/error.h"
+#include "ledger/record.h"
+
+struct ledger;
+struct ledger_commit;
+
+/* Called once, on the writer thread. */
+typedef void ledger_done_fn(struct ledger_commit *commit, bool committed);
+
+/* One submission; the submitter owns it and keeps it alive until `done` was called. */
+struct ledger_commit {
+    struct ledger_commit *next;         /* the ledger's */
+    const struct ledger_record *record; /* alive until `done` */
+    ledger_done_fn *done;
+};
+
+struct ledger_options {
+    struct view path;
+    enum ledger_sync sync;
+};
+
+/* Opens or creates the file, repairs nothing: an unreadable file is an error that says what to do.
+ */
+struct ledger *ledger_open(const struct ledger_options *options, struct error *err) MUST_CHECK;
+/* Writes what is queued and closes. Accepts NULL. */
+void ledger_close(struct ledger *l);
+
+/* Queues without waking the writer: ledger_flush() does. A loop calls it once a turn, so that all
+ * records of a turn share one transaction. */
+void ledger_submit(struct ledger *l, struct ledger_commit *commit);
+void ledger_flush(struct ledger *l);
+
+/* Written with the next commit; copied at once. */
+void ledger_add_node_hours(struct ledger *l, const struct ledger_node_hours *hours);
+
+/* True while the file takes no writes; `err` says why when not NULL. */
+bool ledger_failing(struct ledger *l, struct error *err);
+
+/* Rising, unique in this process and after a restart: milliseconds since the epoch x 2^20 + count.
+ * Any thread. */
+int64_t ledger_next_id(void);
+
+struct ledger_stats {
+    uint64_t committed, lost, transactions;
+};
+struct ledger_stats ledger_stats(struct ledger *l);

@@ -1,0 +1,20 @@
+/*
+ * What is known about models by name: data/models.yaml is the source, built into the program.
+ */
+#pragma once
+
+#include "base/view.h"
+#include "config/config.h"
+
+struct llm_model_facts {
+    uint32_t window;            /* tokens; 0: unknown */
+    unsigned abilities;         /* bits of enum ability */
+    bool known;                 /* false: the name matched nothing, all else is zero */
+    bool max_completion_tokens; /* refuses max_tokens */
+    bool drop_sampling;         /* refuses temperature and top_p */
+    bool embedding;             /* no chat model */
+};
+
+/* The first row whose pattern (`*` stands for anything) matches the name, without the part before
+ * a last '/', compared without case. */
+struct llm_model_facts llm_model_facts(struct view model);

@@ -1,0 +1,90 @@
+/*
+ * The decision: facts, policy and a view of the fleet in, a plan out. Pure: the same input gives
+ * the same plan, nothing is read from clocks or the network.
+ *
+ * A plan is the ordered list of candidates (a backend and a model), each with the reason it stands
+ * there, and the ones that were left out, each with the reason why. `weir route` prints it, the
+ * exchange walks it, the ledger keeps it.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "config/config.h"
+#include "inspect/inspect.h"
+
+/* A model as the fleet knows it now. */
+struct policy_model {
+    struct view name;
+    uint32_t window;    /* tokens; 0: unknown, then nothing is refused for its length */
+    unsigned abilities; /* bits of enum ability */
+    bool loaded;        /* in the engine's memory now */
+};
+
+/* A backend as the fleet sees it now. */
+struct policy_backend {
+    unsigned index; /* in config.backends */
+    struct view name;
+    enum side side;
+    enum engine engine;
+    bool available;              /* some node's breaker is closed and none asked us to wait */
+    struct policy_model *models; /* in the order of preference */
+    unsigned n_models;
+};
+
+struct policy_fleet {
+    struct policy_backend *backends; /* in the order of the config */
+    unsigned n_backends;
+};
+
+struct policy_question {
+    const struct inspect_facts *facts;
+    struct view model; /* as asked */
+    struct view key;   /* the caller's key name; may be empty */
+    struct view user;
+    struct view metadata;    /* raw JSON object */
+    struct view task_header; /* x-weir-task: overrides the inspected task; may be empty */
+    const struct policy_header {
+        struct view name, value;
+    } * headers; /* of the request, for rules; names compared without case */
+    unsigned n_headers;
+    int minute_of_day; /* local time, 0..1439 */
+};
+
+struct plan_candidate {
+    unsigned backend; /* index in config.backends */
+    enum side side;
+    struct view backend_name, model;
+    struct view reason;
+    bool available; /* false: every node's breaker is open; tried when nothing else is left */
+};
+
+struct plan_skipped {
+    struct view backend_name, model, reason;
+};
+
+#define PLAN_MAX_CANDIDATES 16
+
+struct plan {
+    enum task task;           /* after header, rules and the confidence floor */
+    enum placement placement; /* that decided the order */
+    struct view because;      /* "matrix: coding goes outside", "rule 'nights'", "pinned inside" */
+    bool pinned;              /* candidates of one side and model only */
+    struct view alias;        /* the alias pattern that matched; may be empty */
+    struct plan_candidate candidates[PLAN_MAX_CANDIDATES];
+    unsigned n_candidates;
+    struct plan_skipped skipped[PLAN_MAX_CANDIDATES];
+    unsigned n_skipped;
+};
+
+/* False with UNKNOWN_MODEL (neither auto, alias, pin nor a model that some backend has),
+ * PROMPT_TOO_LONG (no candidate's window is large enough), BAD_VALUE (needs that no model has,
+ * an unknown x-weir-task), NO_BACKEND. `ret_plan` is filled as far as it got, for the ledger. */
+bool policy_decide(const struct config *config, const struct policy_question *question,
+                   const struct policy_fleet *fleet, struct arena *a, struct plan *ret_plan,
+                   struct error *err) MUST_CHECK;
+
+/* One line, compact JSON: what the ledger keeps and `weir route --json` prints. */
+void plan_write_json(const struct plan *plan, const struct inspect_facts *facts, struct buf *out);
+/* A table for people. */
+void plan_write_table(const struct plan *plan, const struct inspect_facts *facts, struct buf *out);
