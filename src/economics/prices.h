@@ -2,7 +2,7 @@
  * What an answer cost. Money is int64 nano-dollars (1e-9 $); prices are pico-dollars a token, which
  * is micro-dollars a million tokens: $0.05/M = 50,000 pico-dollars.
  *
- * The built-in table is data/prices.yaml (dated; source named in it); the config's `prices:` come
+ * The built-in table is prices.def (dated; sources named in it); the config's `prices:` come
  * before it. A model without a price is `unpriced`: never 0, always said.
  */
 #pragma once

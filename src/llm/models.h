@@ -1,5 +1,5 @@
 /*
- * What is known about models by name: data/models.yaml is the source, built into the program.
+ * What is known about models by name: the data file is models.def, one row a pattern, dated.
  */
 #pragma once
 
