@@ -200,20 +200,23 @@ static void test_a_hook_runs_each_turn(void **state)
     run_on_loop(yield_thrice, NULL);
 }
 
-static void deep(int depth)
+static void fill(volatile char *page, size_t n, char c)
+{
+    for (size_t i = 0; i < n; i += 64)
+        page[i] = c;
+}
+
+__attribute__((noinline)) static int deep(int depth)
 {
     volatile char page[4000];
-    page[0] = page[3999] = (char)depth;
-    if (depth > 0)
-        deep(depth - 1);
-    ended += (unsigned)page[0] * 0;
+    fill(page, sizeof(page), (char)depth);
+    return (depth > 0 ? deep(depth - 1) : 0) + page[64];
 }
 
 static void use_deep_stack(void *arg)
 {
     (void)arg;
-    deep(30);
-    ended++;
+    ended += deep(40) > 0;
 }
 
 static void sample_stacks(void *arg)
