@@ -77,7 +77,7 @@ struct config_alias {
 };
 
 /* The tasks that inspection knows; the rows of the decision matrix. */
-enum task {
+enum task_kind {
     TASK_CLASSIFICATION,
     TASK_EXTRACTION,
     TASK_SUMMARIZATION,
@@ -91,9 +91,9 @@ enum task {
 #define TASK_COUNT 9
 
 /* "classification", ..., "support_faq", ... */
-const char *task_name(enum task task);
+const char *task_name(enum task_kind task);
 /* Also accepts "summarisation". */
-bool task_from_name(struct view name, enum task *ret_task);
+bool task_from_name(struct view name, enum task_kind *ret_task);
 
 /* Where a row of the matrix sends its task. */
 enum placement {
@@ -121,14 +121,14 @@ struct config_rule {
     struct view header_name, header_value;     /* value is a glob */
     struct view metadata_name, metadata_value; /* value is a glob */
     bool has_task;
-    enum task task_is;
+    enum task_kind task_is;
     double complexity_above; /* < 0: not named */
     int minutes_from,
         minutes_to; /* local time of day, from inclusive, to exclusive, may wrap; -1 */
     /* What it does: gives the placement, or sets the task and lets the matrix place it. */
     bool sets_placement, sets_task;
     struct config_row place;
-    enum task task_set;
+    enum task_kind task_set;
 };
 
 struct config_policy {
