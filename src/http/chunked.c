@@ -1,5 +1,7 @@
 #include "http/chunked.h"
 
+#include "http/syntax.h"
+
 enum {
     MAX_SIZE_DIGITS = 16,
     MAX_LINE = 256,      /* a size line with its extensions */
@@ -22,27 +24,6 @@ enum state {
     DONE,
     BROKEN,
 };
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = ascii_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static bool is_control(char c)
-{
-    return ((unsigned char)c < ' ' && c != '\t') || c == 0x7f;
-}
-
-/* RFC 9110, 5.6.2 */
-static bool is_token(char c)
-{
-    char low = ascii_lower(c);
-    return (low >= 'a' && low <= 'z') || (c >= '0' && c <= '9') ||
-           view_find_char(VIEW("!#$%&'*+-.^_`|~"), c) != VIEW_NPOS;
-}
 
 static bool refuse(struct error *err, const char *what)
 {
@@ -71,7 +52,7 @@ static bool step_size(struct http_chunks *c, char byte, struct error *err)
         c->state = EXTENSION;
     else if (c->state != EXTENSION && (byte == ' ' || byte == '\t'))
         c->state = BLANKS;
-    else if (c->state != EXTENSION || is_control(byte))
+    else if (c->state != EXTENSION || !char_is(byte, CHAR_TEXT))
         return refuse(err, "a size line holds a byte that does not belong there");
     return true;
 }
@@ -83,13 +64,13 @@ static bool step_trailer(struct http_chunks *c, char byte, struct error *err)
     if (++c->trailers > MAX_TRAILERS)
         return refuse(err, "the trailers are longer than 8 KiB");
     if (c->state == TRAILER) {
-        fits = byte == '\r' || is_token(byte);
+        fits = byte == '\r' || char_is(byte, CHAR_TOKEN);
         c->state = byte == '\r' ? LAST_LF : TRAILER_NAME;
     } else if (c->state == TRAILER_NAME) {
-        fits = byte == ':' || is_token(byte);
+        fits = byte == ':' || char_is(byte, CHAR_TOKEN);
         c->state = byte == ':' ? TRAILER_TEXT : TRAILER_NAME;
     } else {
-        fits = byte == '\r' || !is_control(byte);
+        fits = byte == '\r' || char_is(byte, CHAR_TEXT);
         c->state = byte == '\r' ? TRAILER_LF : TRAILER_TEXT;
     }
     return fits || refuse(err, "a trailer holds a byte that does not belong there");

@@ -1,48 +1,13 @@
 #include "http/head.h"
 
-#include <arpa/inet.h>
+#include "http/syntax.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
 enum {
     FIRST_HEADERS = 24, /* room before the array grows to HTTP_MAX_HEADERS */
     SHOWN_BYTES = 40,   /* of what the other side sent, in an error */
-
-    TOKEN = 1,  /* RFC 9110, 5.6.2 */
-    TARGET = 2, /* RFC 3986, and [ ], which browsers leave as they are in a query */
-    NAME = 4,   /* a host name; RFC 3986 allows more that no resolver knows */
-};
-
-static const uint8_t classes[256] = {
-    ['0' ... '9'] = TOKEN | TARGET | NAME,
-    ['A' ... 'Z'] = TOKEN | TARGET | NAME,
-    ['a' ... 'z'] = TOKEN | TARGET | NAME,
-    ['-'] = TOKEN | TARGET | NAME,
-    ['.'] = TOKEN | TARGET | NAME,
-    ['_'] = TOKEN | TARGET | NAME,
-    ['~'] = TOKEN | TARGET | NAME,
-    ['!'] = TOKEN | TARGET,
-    ['$'] = TOKEN | TARGET,
-    ['%'] = TOKEN | TARGET,
-    ['&'] = TOKEN | TARGET,
-    ['\''] = TOKEN | TARGET,
-    ['*'] = TOKEN | TARGET,
-    ['+'] = TOKEN | TARGET,
-    ['#'] = TOKEN,
-    ['^'] = TOKEN,
-    ['`'] = TOKEN,
-    ['|'] = TOKEN,
-    ['('] = TARGET,
-    [')'] = TARGET,
-    [','] = TARGET,
-    ['/'] = TARGET,
-    [':'] = TARGET,
-    [';'] = TARGET,
-    ['='] = TARGET,
-    ['?'] = TARGET,
-    ['@'] = TARGET,
-    ['['] = TARGET,
-    [']'] = TARGET,
 };
 
 struct parser {
@@ -127,10 +92,9 @@ static bool refuse_byte(struct parser *p, const char *where)
     if (p->at == p->end)
         return refuse(p, ERROR_BAD_HTTP, hint, "it stops %s", where);
     if (*p->at == '\n')
-        return refuse(p, ERROR_BAD_HTTP, hint, "a bare LF %s", where);
-    if (*p->at == '\r')
-        return refuse(p, ERROR_BAD_HTTP, hint, "a CR %s", where);
-    return refuse(p, ERROR_BAD_HTTP, hint, "the byte 0x%02x %s", (unsigned char)*p->at, where);
+        return refuse(p, ERROR_BAD_HTTP, hint, "LF without CR %s", where);
+    return refuse(p, ERROR_BAD_HTTP, hint, "unexpected byte 0x%02x %s", (unsigned char)*p->at,
+                  where);
 }
 
 static bool take_crlf(struct parser *p, const char *where)
@@ -145,7 +109,7 @@ static struct view take_class(struct parser *p, unsigned class)
 {
     const char *start = p->at;
 
-    while (p->at < p->end && classes[(unsigned char)*p->at] & class)
+    while (p->at < p->end && char_is(*p->at, class))
         p->at++;
     return view_of(start, (size_t)(p->at - start));
 }
@@ -158,30 +122,18 @@ static bool any_below_space_or_del(uint64_t bytes)
     return (((bytes - ones * 0x20) & ~bytes) | ((del - ones) & ~del)) & (ones << 7);
 }
 
-/* Field content: all but control characters; HTAB and bytes from 0x80 on are allowed. */
+/* Eight bytes at a time as long as they are plain. */
 static struct view take_text(struct parser *p)
 {
     const char *start = p->at;
 
-    for (;;) {
-        uint64_t bytes;
-        while (p->end - p->at >= 8) {
-            memcpy(&bytes, p->at, 8);
-            if (any_below_space_or_del(bytes))
-                break;
-            p->at += 8;
-        }
-        while (p->at < p->end && (unsigned char)*p->at >= ' ' && *p->at != 0x7f)
-            p->at++;
-        if (p->at == p->end || *p->at != '\t')
-            return view_of(start, (size_t)(p->at - start));
-        p->at++;
+    for (uint64_t bytes; p->end - p->at >= 8; p->at += 8) {
+        memcpy(&bytes, p->at, 8);
+        if (any_below_space_or_del(bytes))
+            break;
     }
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
+    take_class(p, CHAR_TEXT);
+    return view_of(start, (size_t)(p->at - start));
 }
 
 static bool take_version(struct parser *p)
@@ -216,39 +168,9 @@ static enum http_method method_of(struct view text)
 static bool percents_are_whole(struct view v)
 {
     for (size_t at; (at = view_find_char(v, '%')) != VIEW_NPOS; v = view_skip(v, at + 3))
-        for (size_t i = at + 1; i <= at + 2; i++)
-            if (i >= v.n || !(is_digit(v.p[i]) || (v.p[i] >= 'a' && v.p[i] <= 'f') ||
-                              (v.p[i] >= 'A' && v.p[i] <= 'F')))
-                return false;
+        if (v.n - at < 3 || hex_digit(v.p[at + 1]) < 0 || hex_digit(v.p[at + 2]) < 0)
+            return false;
     return true;
-}
-
-/* name, IPv4 or [IPv6], each with a port or not */
-static bool host_is_valid(struct view v)
-{
-    size_t n = 0;
-    uint64_t port;
-
-    if (v.n && v.p[0] == '[') {
-        char text[INET6_ADDRSTRLEN];
-        struct in6_addr address;
-        n = view_find_char(v, ']');
-        if (n == VIEW_NPOS || n > sizeof(text))
-            return false;
-        memcpy(text, v.p + 1, n - 1);
-        text[n - 1] = '\0';
-        if (inet_pton(AF_INET6, text, &address) != 1)
-            return false;
-        n++;
-    } else {
-        while (n < v.n && classes[(unsigned char)v.p[n]] & NAME)
-            n++;
-    }
-    v = view_skip(v, n);
-    if (n == 0 || v.n == 0)
-        return n != 0;
-    return v.p[0] == ':' &&
-           (v.n == 1 || (v.n <= 6 && view_to_u64(view_skip(v, 1), &port) && port <= 65535));
 }
 
 static bool starts_nocase(struct view v, struct view prefix)
@@ -273,7 +195,7 @@ static bool split_absolute(struct parser *p)
     while (n < rest.n && rest.p[n] != '/' && rest.p[n] != '?')
         n++;
     p->authority = view_first(rest, n);
-    if (!host_is_valid(p->authority))
+    if (!http_host_valid(p->authority))
         return refuse(p, ERROR_BAD_HTTP, "send a path such as /v1/chat/completions",
                       "the URL names no valid host");
     rest = view_skip(rest, n);
@@ -311,16 +233,16 @@ static bool take_request_line(struct parser *p)
 {
     struct http_head *h = &p->head;
 
-    h->method_text = take_class(p, TOKEN);
+    h->method_text = take_class(p, CHAR_TOKEN);
     if (h->method_text.n == 0 || p->at == p->end || *p->at != ' ')
-        return refuse_byte(p, "stands where the method should end in one blank");
+        return refuse_byte(p, "in the method or the blank behind it");
     h->method = method_of(h->method_text);
     p->at++;
-    h->target = take_class(p, TARGET);
+    h->target = take_class(p, CHAR_TARGET);
     if (h->target.n == 0 || p->at == p->end || *p->at != ' ')
-        return refuse_byte(p, "stands in the target, or where it should end in one blank");
+        return refuse_byte(p, "in the target or the blank behind it");
     p->at++;
-    return take_version(p) && split_target(p) && take_crlf(p, "stands behind the version");
+    return take_version(p) && split_target(p) && take_crlf(p, "behind the version");
 }
 
 static bool take_status_line(struct parser *p)
@@ -337,7 +259,7 @@ static bool take_status_line(struct parser *p)
     /* Many servers leave out the phrase, some also the blank before it. */
     if (p->at < p->end && *p->at == ' ')
         take_text(p);
-    return take_crlf(p, "stands in the reason phrase");
+    return take_crlf(p, "in the reason phrase");
 }
 
 static bool note_connection(struct parser *p, struct view value)
@@ -358,7 +280,7 @@ static bool note_host(struct parser *p, struct view value)
 
     if (p->n_hosts++)
         return refuse(p, ERROR_BAD_HTTP, hint, "Host stands twice");
-    if (!host_is_valid(value))
+    if (!http_host_valid(value))
         return refuse(p, ERROR_BAD_HTTP, hint, "Host is no valid name or address");
     if (p->authority.n && !view_eq_nocase(p->authority, value))
         return refuse(p, ERROR_BAD_HTTP, hint, "Host differs from the URL in the request line");
@@ -427,17 +349,17 @@ static bool note_field(struct parser *p, const struct http_header *f)
 
 static bool take_field(struct parser *p, struct http_header *ret_field)
 {
-    ret_field->name = take_class(p, TOKEN);
+    ret_field->name = take_class(p, CHAR_TOKEN);
     if (ret_field->name.n == 0 || p->at == p->end || *p->at != ':') {
         bool blank = p->at < p->end && (*p->at == ' ' || *p->at == '\t');
         if (blank && ret_field->name.n == 0)
             return refuse(p, ERROR_BAD_HTTP, "write each field in one line",
                           "it begins with a blank, as if it went on with the line before");
-        return refuse_byte(p, "stands in a field name or before its colon");
+        return refuse_byte(p, "in a field name or before its colon");
     }
     p->at++;
     ret_field->value = view_trim(take_text(p));
-    return take_crlf(p, "stands in a field value");
+    return take_crlf(p, "in a field value");
 }
 
 static bool make_room(struct parser *p)
@@ -471,8 +393,8 @@ static bool take_fields(struct parser *p)
             return false;
         p->head.n_headers++;
     }
-    if (!take_crlf(p, "stands where the empty line should end the head") ||
-        (p->at < p->end && !refuse_byte(p, "stands behind the empty line")))
+    if (!take_crlf(p, "where an empty line should end the head") ||
+        (p->at < p->end && !refuse_byte(p, "behind the empty line")))
         return false;
     p->line = 0;
     return true;

@@ -71,9 +71,24 @@ static size_t find_empty_line(struct view v, bool at_line_start, unsigned *ret_l
 
 static void skip(struct sse_reader *r, struct view *input, size_t n)
 {
-    /* The LF of a CR LF that was cut in two is no line of its own. */
     r->skip_lf = n && input->p[n - 1] == '\r';
     *input = view_skip(*input, n);
+}
+
+static bool fits(struct sse_reader *r, size_t n)
+{
+    if (n > r->max_event - r->carry.len)
+        r->carry.failed = true;
+    return !r->carry.failed;
+}
+
+/* The LF of a CR LF that was cut in two is no line of its own, but it counts. */
+static bool take_lf(struct sse_reader *r, struct view *input)
+{
+    if (r->carry.len && fits(r, 1))
+        buf_append_char(&r->carry, '\n');
+    skip(r, input, 1);
+    return !r->carry.failed;
 }
 
 /* Takes the rest of a block from the input, or all of it into the carry; false: no block yet, or
@@ -82,8 +97,8 @@ static bool take_block(struct sse_reader *r, struct view *input, struct block *r
 {
     unsigned lines;
 
-    if (r->skip_lf && input->n && input->p[0] == '\n')
-        skip(r, input, 1);
+    if (r->skip_lf && input->n && input->p[0] == '\n' && !take_lf(r, input))
+        return false;
     while (r->carry.len == 0 && input->n && is_line_end(input->p[0]))
         skip(r, input, 1);
     if (input->n == 0)
@@ -92,20 +107,16 @@ static bool take_block(struct sse_reader *r, struct view *input, struct block *r
     bool at_line_start = r->carry.len && is_line_end(r->carry.p[r->carry.len - 1]);
     size_t end = find_empty_line(*input, at_line_start, &lines);
     struct view piece = view_first(*input, end);
-    if (piece.n > r->max_event - r->carry.len) {
-        r->carry.failed = true;
+    if (!fits(r, piece.n))
         return false;
-    }
-    bool whole = end != VIEW_NPOS && r->carry.len == 0;
-    if (whole)
-        *ret_block = (struct block){piece, lines == 1};
-    else
-        buf_append(&r->carry, piece);
     skip(r, input, end == VIEW_NPOS ? piece.n : behind_line_end(*input, end));
-    if (whole || end == VIEW_NPOS)
-        return whole;
+    if (end != VIEW_NPOS && r->carry.len == 0) {
+        *ret_block = (struct block){piece, lines == 1};
+        return true;
+    }
+    buf_append(&r->carry, piece);
     /* Room for joined data, now: the views of the event must not be moved by it. */
-    if (!buf_reserve(&r->carry, r->carry.len))
+    if (end == VIEW_NPOS || !buf_reserve(&r->carry, r->carry.len))
         return false;
     *ret_block = (struct block){buf_view(&r->carry), false};
     return true;

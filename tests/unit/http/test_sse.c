@@ -219,19 +219,18 @@ static void test_whole_events_are_views(void **state)
     sse_reader_done(&r);
 }
 
-/* An event of `fill` bytes ("data: aaa...\n") against a maximum of 100, cut or whole. */
-static bool fits(size_t fill, bool cut)
+/* An event of `size` bytes against a maximum of 100, in two pieces. */
+static bool fits(size_t size, const char *line_end, size_t cut)
 {
     struct sse_reader r = sse_reader_new(100);
     struct buf text = BUF_MAX(4096), events = BUF_MAX(4096);
 
     buf_append_lit(&text, "data: ");
-    while (text.len < fill - 1)
+    while (text.len < size - strlen(line_end))
         buf_append_char(&text, 'a');
-    buf_append_lit(&text, "\n\ndata: b\n\n");
-    size_t at = cut ? 50 : text.len;
-    bool ok = feed(&r, view_first(buf_view(&text), at), &events) &&
-              feed(&r, view_skip(buf_view(&text), at), &events);
+    buf_printf(&text, "%s%sdata: b\n\n", line_end, line_end);
+    bool ok = feed(&r, view_first(buf_view(&text), cut), &events) &&
+              feed(&r, view_skip(buf_view(&text), cut), &events);
     if (!ok) {
         /* it stays so */
         assert_false(feed(&r, VIEW("data: c\n\n"), &events));
@@ -249,11 +248,13 @@ static void test_bounds(void **state)
     struct buf events = BUF_MAX(4096);
 
     (void)state;
-    for (int cut = 0; cut <= 1; cut++) {
-        assert_true(fits(100, cut));
-        assert_false(fits(101, cut));
-        assert_false(fits(250, cut));
-    }
+    static const char *const ends[] = {"\n", "\r\n", "\r"};
+    for (size_t i = 0; i < COUNT(ends); i++)
+        for (size_t cut = 0; cut <= 101; cut++) {
+            assert_true(fits(100, ends[i], cut));
+            assert_false(fits(101, ends[i], cut));
+            assert_false(fits(250, ends[i], cut));
+        }
     /* a stream without an end does not wait for it */
     bool ok = true;
     for (int i = 0; ok && i < 100; i++)
