@@ -42,11 +42,11 @@ http {{
         keepalive_requests 100000000;
     }}
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
+        listen 127.0.0.1:{port} backlog=4096{shared};
         location / {{ proxy_pass http://lab; }}
     }}
     server {{
-        listen 127.0.0.1:{port_tls} backlog=4096;
+        listen 127.0.0.1:{port_tls} backlog=4096{shared};
         location / {{ proxy_pass https://cloud; }}
     }}
 }}
@@ -58,8 +58,10 @@ admin: 127.0.0.1:{port_tls}
 loops: {loops}
 ledger: {{path: {dir}/weir.db{sync}}}
 backends:
-  - {{name: lab, side: inside, engine: openai, nodes: ["http://127.0.0.1:{up}"], models: [small], cost_per_hour: 1}}
-  - {{name: cloud, side: outside, engine: openai, url: "{cloud}", models: [gpt-5-mini], key: x-bench-key}}
+  - {{name: lab, side: inside, engine: openai, nodes: ["http://127.0.0.1:{up}"],
+     models: [small], cost_per_hour: 1}}
+  - {{name: cloud, side: outside, engine: openai, url: "{cloud}",
+     models: [gpt-5-mini], key: x-bench-key}}
 """
 
 
@@ -170,7 +172,8 @@ class Proxy:
     def wait_first_answer(self, timeout=10):
         """Seconds from the start of the process to its first plain answer."""
         port, model = self.target(False)
-        body = b'{"model":"%s","messages":[{"role":"user","content":"Say hello."}]}' % model.encode()
+        body = (b'{"model":"%s","messages":[{"role":"user","content":"Say hello."}]}'
+                % model.encode())
         request = (b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
                    b"Content-Type: application/json\r\nConnection: close\r\n"
                    b"Content-Length: %d\r\n\r\n%s" % (port, len(body), body))
@@ -200,7 +203,9 @@ class Nginx(Proxy):
     def command(self, loops, **variant):
         user = f"user {pwd.getpwuid(os.getuid()).pw_name};\n" if os.getuid() == 0 else ""
         conf = self.dir / "nginx.conf"
-        conf.write_text(NGINX.format(user=user, **self.values(loops)))
+        # Without it one of two workers takes nearly all the connections.
+        shared = " reuseport" if loops > 1 else ""
+        conf.write_text(NGINX.format(user=user, shared=shared, **self.values(loops)))
         return [self.bench.nginx, "-p", str(self.dir), "-c", str(conf)], None
 
     def target(self, tls=None):
