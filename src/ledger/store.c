@@ -204,6 +204,10 @@ static bool set_up(struct store *s, const char *path, enum ledger_sync sync, str
 
     if (!check_schema(s->db, path, &fresh, err))
         return false;
+    /* Making an empty file safe takes six waits for the disk and there is nothing in it to lose;
+     * the first checkpoint makes up for it. */
+    if (fresh && sync == LEDGER_SYNC_NORMAL && !run_sql(s->db, "PRAGMA synchronous=OFF", path, err))
+        return false;
     /* Answers the mode that the file has now: some file systems cannot do WAL. */
     int rc = sqlite3_prepare_v2(s->db, "PRAGMA journal_mode=WAL", -1, &mode, NULL);
     if (rc == SQLITE_OK)
@@ -217,12 +221,13 @@ static bool set_up(struct store *s, const char *path, enum ledger_sync sync, str
         error_set(err, ERROR_LEDGER_UNAVAILABLE, "ledger %s: its file system cannot do WAL", path);
         return error_hint(err, "set ledger.path to a local disk");
     }
+    if (fresh && !create_schema(s->db, path, err))
+        return false;
     snprintf(pragmas, sizeof(pragmas),
              "PRAGMA synchronous=%s; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY;"
              "PRAGMA mmap_size=0; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=%d;",
              sync == LEDGER_SYNC_FULL ? "FULL" : "NORMAL", CACHE_KIB, WAL_KEEP);
-    return run_sql(s->db, pragmas, path, err) && (!fresh || create_schema(s->db, path, err)) &&
-           prepare(s, path, err);
+    return run_sql(s->db, pragmas, path, err) && prepare(s, path, err);
 }
 
 bool store_open(struct store *s, const char *path, enum ledger_sync sync, struct error *err)
