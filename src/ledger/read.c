@@ -1,16 +1,11 @@
 #include "ledger/read.h"
 
 #include "ledger/id.h"
-#include "ledger/store.h"
+#include "ledger/reader.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-struct ledger_reader {
-    sqlite3 *db;
-    char path[]; /* NUL behind it */
-};
 
 /* An id is given when a request's head was read, or somewhat later. */
 enum { ID_AHEAD_MS = 600000 };

@@ -30,3 +30,15 @@ bool ledger_read_hours(struct ledger_reader *r, int64_t since_ms, ledger_hours_f
 /* All readings between begin and end see the ledger as it was at the first of them. */
 bool ledger_reader_begin(struct ledger_reader *r, struct error *err) MUST_CHECK;
 void ledger_reader_end(struct ledger_reader *r);
+
+/* One member of an element of a JSON array; `index` is the element's. */
+typedef void ledger_json_fn(void *context, int index, struct view key, struct view value);
+
+/* Walks the objects of the array that stands at `path` ("$.candidates", "$") in a JSON text of a
+ * record; scalars are given as text. False: it is no JSON. */
+bool ledger_json_each(struct ledger_reader *r, struct view json, const char *path,
+                      ledger_json_fn *fn, void *context);
+/* One scalar at `path`, copied to `text`; "" when it is not there. */
+void ledger_json_text(struct ledger_reader *r, struct view json, const char *path, char *text,
+                      size_t size);
+bool ledger_json_valid(struct ledger_reader *r, struct view json);

@@ -66,8 +66,8 @@ void report_add_hours(struct report *r, const struct ledger_node_hours *hours)
                                           : all; /* wall and monotonic clocks differ a little */
 
     if (hours->cost_per_hour_nano <= 0) {
-        r->free_busy_ms += busy;
-        r->free_idle_ms += all - busy;
+        r->unpriced_busy_ms += busy;
+        r->unpriced_idle_ms += all - busy;
         return;
     }
     r->busy_ms += busy;

@@ -32,9 +32,9 @@ struct report {
     struct report_names unpriced_inside;  /* other side without price, by its model */
     struct report_names unpriced_outside; /* answered outside by a model without price */
 
-    int64_t busy_ms, idle_ms;           /* node time that has a price */
-    int64_t busy_nano, idle_nano;       /* what it cost */
-    int64_t free_busy_ms, free_idle_ms; /* node time whose price the config does not tell */
+    int64_t busy_ms, idle_ms;                   /* node time that has a price */
+    int64_t busy_nano, idle_nano;               /* what it cost */
+    int64_t unpriced_busy_ms, unpriced_idle_ms; /* node time whose price the config does not tell */
 };
 
 void report_add(struct report *r, const struct ledger_record *record);
