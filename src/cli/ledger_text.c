@@ -149,18 +149,16 @@ static void write_unpriced(const struct report *r, FILE *out)
 
     if (r->unpriced_inside.total) {
         fprintf(out,
-                "  unpriced       %" PRIu64 " answers from inside whose other side has no "
-                "price ",
+                "  unpriced       answers from inside whose other side has no price: %" PRIu64 " ",
                 r->unpriced_inside.total);
         write_names(&r->unpriced_inside, out);
-        fputs("\n                 They are in no sum of what managed would have cost, so the "
-              "saving is larger than shown.\n",
+        fputs("\n                 They are not in \"all managed\", so the saving is larger than "
+              "shown.\n",
               out);
     }
     if (r->unpriced_outside.total) {
         fprintf(out,
-                "  unpriced       %" PRIu64 " answers from outside by models without a "
-                "price ",
+                "  unpriced       answers from outside by models without a price: %" PRIu64 " ",
                 r->unpriced_outside.total);
         write_names(&r->unpriced_outside, out);
         fputs("\n                 They are in neither cost nor \"all managed\": both are larger "

@@ -125,18 +125,19 @@ static void take_hours(struct ledger *l)
     hours_join(&l->hours, oldest);
 }
 
-/* The submitter may free its commit inside `done`. */
+/* The submitter may free its commit inside `done`, and may look at the counts from there. */
 static void answer(struct ledger *l, struct ledger_commit *list, bool committed)
 {
     uint64_t n = 0;
 
+    for (struct ledger_commit *at = list; at; at = at->next)
+        n++;
+    atomic_fetch_add(committed ? &l->committed : &l->lost, n);
     while (list) {
         struct ledger_commit *next = list->next;
         list->done(list, committed);
         list = next;
-        n++;
     }
-    atomic_fetch_add(committed ? &l->committed : &l->lost, n);
 }
 
 /* Called by SQLite after a commit, with the size of the WAL. */
