@@ -73,7 +73,8 @@ static bool read_token(struct load *l, const struct tree_node *node, struct conf
                   "guessed",
                   VIEW_ARG(key->name));
     if (EVP_Digest(token.p, token.n, key->sha256, NULL, EVP_sha256(), NULL) != 1)
-        return load_fail(l, node, NULL, "SHA-256 is not available from OpenSSL");
+        return load_fail(l, node, "check the installation of OpenSSL",
+                         "SHA-256 is not available from OpenSSL");
     return true;
 }
 
@@ -195,7 +196,8 @@ static bool check_chains(struct load *l)
     for (const struct tree_node *m = aliases ? aliases->first : NULL; m; m = m->next)
         for (const struct tree_node *other = aliases->first; other; other = other->next)
             if (view_eq(m->text, other->key->text)) {
-                load_fail(l, m, NULL, "the alias points to the alias in line %u", other->key->line);
+                load_fail(l, m, NULL, "the alias points to %s in line %u",
+                          m == other ? "itself" : "the alias", other->key->line);
                 return error_hint(l->err, "aliases are followed once: write the model itself");
             }
     return true;

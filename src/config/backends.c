@@ -27,7 +27,7 @@ bool read_url(struct load *l, const struct tree_node *node, void *record)
     struct config_url *url = arena_new_of(l->config->arena, struct config_url);
 
     if (!url)
-        return load_fail(l, node, NULL, "the config needs too much memory");
+        return load_fail(l, node, "write a smaller config", "the config needs too much memory");
     if (!nodes_once(l, node, b) || !read_node(l, node, url))
         return false;
     b->nodes = url;

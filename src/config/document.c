@@ -31,7 +31,7 @@ void option_describe(const struct option *o, struct buf *out)
         buf_append_lit(out, "host:port");
         break;
     case OPTION_BOOL:
-        buf_append_lit(out, "true | false");
+        buf_append_lit(out, "true or false");
         break;
     case OPTION_COUNT:
         describe_range(o, "a number", out);

@@ -71,11 +71,11 @@ bool load_array(struct load *l, const struct tree_node *node, enum tree_kind kin
     if (!load_expect(l, node, kind, what, hint))
         return false;
     if (node->count > max)
-        return load_fail(l, node, NULL, "%s has %u entries, the most is %u", what, node->count,
-                         max);
+        return load_fail(l, node, "write fewer", "%s has %u entries, the most is %u", what,
+                         node->count, max);
     void *array = arena_alloc(l->config->arena, size * (node->count ? node->count : 1));
     if (!array)
-        return load_fail(l, node, NULL, "the config needs too much memory");
+        return load_fail(l, node, "write a smaller config", "the config needs too much memory");
     *ret_array = array;
     *ret_count = node->count;
     return true;
@@ -102,7 +102,8 @@ bool load_secret(struct load *l, const struct tree_node *node, const char *what,
             return load_fail(l, node, "only printable ASCII without blanks can be sent",
                              "%s holds a blank or a character beyond ASCII", what);
     if (node->text.n > 8192)
-        return load_fail(l, node, NULL, "%s is longer than 8192 characters", what);
+        return load_fail(l, node, "check that it is the key and not a file",
+                         "%s is longer than 8192 characters", what);
     if (view_eq(node->text, VIEW("***")))
         return load_fail(l, node, "put the secret in again, best as ${NAME} from the environment",
                          "%s is ***, which weir config show prints instead of a secret", what);

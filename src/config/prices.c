@@ -5,11 +5,12 @@ enum { MAX_PRICES = 1024 };
 bool read_prices(struct load *l, const struct tree_node *node, void *record)
 {
     struct config *c = record;
+    const char *hint = "write model: {input: 0.25, output: 2}";
     void *prices;
     unsigned n, i = 0;
 
-    if (!load_array(l, node, TREE_MAP, MAX_PRICES, sizeof(struct config_price), "prices",
-                    "write model: {input: 0.25, output: 2}", &prices, &n))
+    if (!load_array(l, node, TREE_MAP, MAX_PRICES, sizeof(struct config_price), "prices", hint,
+                    &prices, &n))
         return false;
     c->prices = prices;
     for (const struct tree_node *m = node->first; m; m = m->next, i++) {
@@ -20,7 +21,7 @@ bool read_prices(struct load *l, const struct tree_node *node, void *record)
                              "a price's model may only end in *");
         price->model = arena_dup(c->arena, m->key->text);
         price->cached_input = -1;
-        if (!options_read(l, m, "prices.*", price))
+        if (!load_expect(l, m, TREE_MAP, "a price", hint) || !options_read(l, m, "prices.*", price))
             return false;
         if (price->cached_input < 0)
             price->cached_input = price->input;

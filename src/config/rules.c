@@ -38,7 +38,8 @@ static bool read_placement(struct load *l, const struct tree_node *node, struct 
     if (node->kind == TREE_MAP) {
         const struct tree_node *up_to = tree_find(node, "inside_up_to");
         if (!up_to || node->count != 1)
-            return load_fail(l, node, PLACEMENT_HINT, "a placement is a map of something else");
+            return load_fail(l, node, PLACEMENT_HINT,
+                             "a placement is a map without inside_up_to alone");
         if (!read_fraction(l, up_to, "inside_up_to", &row.threshold))
             return false;
     } else if (node->kind != TREE_TEXT || !placement_from_name(node->text, &row.placement)) {

@@ -50,8 +50,10 @@ static bool read_all(struct load *l, bool need_backend)
         c->warnings = arena_dup(c->arena, buf_view(&l->warnings));
     else
         c->warnings = VIEW("more warnings than can be kept\n");
-    if (arena_failed(c->arena) || arena_failed(l->scratch))
-        return error_set(l->err, ERROR_NO_MEMORY, "%s needs too much memory", l->name);
+    if (arena_failed(c->arena) || arena_failed(l->scratch)) {
+        error_set(l->err, ERROR_NO_MEMORY, "%s needs too much memory", l->name);
+        return error_hint(l->err, "write a smaller config");
+    }
     return true;
 }
 

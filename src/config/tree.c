@@ -66,7 +66,7 @@ static bool fail_encoding(struct reader *r)
             mark.column = 0;
         }
     }
-    return fail(r, mark, "not a text in UTF-8",
+    return fail(r, mark, "not a text in UTF-8, or a control character in it",
                 "save the file as UTF-8 without control characters");
 }
 
@@ -88,6 +88,8 @@ static bool fail_syntax(struct reader *r)
     const char *hint = "quote a value that holds : # { } [ ] * & or %: \"...\"";
     if (view_find(line, VIEW("${")) != VIEW_NPOS)
         hint = "between { } or [ ] a variable needs quotes: \"${NAME}\"";
+    else if (view_find(line, VIEW("[:")) != VIEW_NPOS)
+        hint = "quote an IPv6 address: \"[::1]:8484\"";
     else if (view_find_char(line, '\t') != VIEW_NPOS)
         hint = "indent with blanks, never with tabs";
     return fail(r, p->problem_mark, text, hint);
@@ -147,7 +149,8 @@ static bool expand_all(struct reader *r, struct tree_node *node, yaml_mark_t mar
         node->from_env = true;
     }
     if (!buf_ok(out))
-        return fail(r, mark, "the value is too long with its variables filled in", "");
+        return fail(r, mark, "the value is too long with its variables filled in",
+                    "64 KiB is the most");
     node->text = arena_dup(r->arena, buf_view(out));
     return true;
 }
@@ -175,7 +178,7 @@ static bool read_text(struct reader *r, struct tree_node *node, const yaml_event
     bool plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 
     if (v.n > TREE_MAX_TEXT)
-        return fail(r, mark, "the value is longer than 64 KiB", "");
+        return fail(r, mark, "the value is longer than 64 KiB", "no option needs so much");
     node->kind = TREE_TEXT;
     node->written = node->text = arena_dup(r->arena, v);
     if (plain && !is_key && (v.n == 0 || view_eq(v, VIEW("~")) || view_eq_nocase(v, VIEW("null"))))
@@ -223,7 +226,7 @@ static bool hang(struct reader *r, struct tree_node *node, yaml_mark_t mark)
         level->key = NULL;
     }
     if (level->node->count == TREE_MAX_MEMBERS)
-        return fail(r, mark, "more than 4096 entries in one list or map", "");
+        return fail(r, mark, "more than 4096 entries in one list or map", "write fewer");
     level->node->count++;
     if (level->last)
         level->last->next = node;
@@ -240,7 +243,7 @@ static bool take_node(struct reader *r, const yaml_event_t *e)
     struct tree_node *node = arena_new_of(r->arena, struct tree_node);
 
     if (!node || ++r->nodes > TREE_MAX_NODES)
-        return fail(r, mark, "the file holds more than 65536 values", "");
+        return fail(r, mark, "the file holds more than 65536 values", "write fewer");
     node->line = (unsigned)mark.line + 1;
     node->column = (unsigned)mark.column + 1;
     if (e->type == YAML_SCALAR_EVENT) {
@@ -267,7 +270,7 @@ static bool take_node(struct reader *r, const yaml_event_t *e)
     if (e->type == YAML_SCALAR_EVENT)
         return true;
     if (r->depth == TREE_MAX_DEPTH)
-        return fail(r, mark, "nested more than 16 deep", "");
+        return fail(r, mark, "nested more than 16 deep", "no option stands that deep");
     r->levels[r->depth++] = (struct level){.node = node};
     return true;
 }
@@ -319,13 +322,14 @@ struct tree_node *tree_read(struct view text, const char *name, struct arena *a,
 
     if (text.n > TREE_MAX_BYTES) {
         error_set(err, ERROR_BAD_CONFIG, "%s is larger than 1 MiB", name);
+        error_hint(err, "check that it is a config");
         return NULL;
     }
     if (!yaml_parser_initialize(&r.parser)) {
         error_set(err, ERROR_NO_MEMORY, "no memory to read %s", name);
         return NULL;
     }
-    yaml_parser_set_input_string(&r.parser, (const unsigned char *)text.p, text.n);
+    yaml_parser_set_input_string(&r.parser, (const unsigned char *)(text.n ? text.p : ""), text.n);
     bool ok = read_events(&r);
     yaml_parser_delete(&r.parser);
     if (!ok)
@@ -334,6 +338,7 @@ struct tree_node *tree_read(struct view text, const char *name, struct arena *a,
         r.root->line = r.root->column = 1;
     if (arena_failed(a)) {
         error_set(err, ERROR_NO_MEMORY, "%s needs too much memory", name);
+        error_hint(err, "write a smaller config");
         return NULL;
     }
     return r.root;

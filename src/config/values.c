@@ -229,7 +229,7 @@ bool value_address(struct view text, struct arena *a, struct config_listen *ret_
     struct view rest = text, host;
     uint16_t port;
 
-    if (text.n && text.p[0] == ':') {
+    if (view_starts(text, VIEW(":")) && view_find_char(view_skip(text, 1), ':') == VIEW_NPOS) {
         error_set(err, ERROR_BAD_CONFIG, "the host before the port is missing");
         return error_hint(err, "write 127.0.0.1%.*s, or 0.0.0.0%.*s for every network",
                           VIEW_ARG(view_first(text, 8)), VIEW_ARG(view_first(text, 8)));

@@ -40,24 +40,33 @@ static const struct option *find(const char *prefix, struct view key)
 
 enum { SPELL_MAX = 32 };
 
-/* How many letters must be put in, taken out or changed. */
+static unsigned least(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+/* How many letters must be put in, taken out, changed or swapped with their neighbour. */
 static unsigned distance(struct view a, struct view b)
 {
-    unsigned row[SPELL_MAX + 1];
+    unsigned rows[3][SPELL_MAX + 1];
+    unsigned *above2 = rows[0], *above = rows[1], *row = rows[2];
 
     for (unsigned j = 0; j <= b.n; j++)
-        row[j] = j;
-    for (size_t i = 0; i < a.n; i++) {
-        unsigned corner = row[0];
-        row[0] = (unsigned)i + 1;
-        for (size_t j = 0; j < b.n; j++) {
-            unsigned best = corner + (ascii_lower(a.p[i]) != b.p[j]);
-            corner = row[j + 1];
-            best = corner + 1 < best ? corner + 1 : best;
-            row[j + 1] = row[j] + 1 < best ? row[j] + 1 : best;
+        above[j] = above2[j] = j;
+    for (size_t i = 1; i <= a.n; i++) {
+        row[0] = (unsigned)i;
+        for (size_t j = 1; j <= b.n; j++) {
+            char ca = ascii_lower(a.p[i - 1]), cb = b.p[j - 1];
+            row[j] = least(above[j - 1] + (ca != cb), least(above[j], row[j - 1]) + 1);
+            if (i > 1 && j > 1 && ca == b.p[j - 2] && ascii_lower(a.p[i - 2]) == cb)
+                row[j] = least(row[j], above2[j - 2] + 1);
         }
+        unsigned *spare = above2;
+        above2 = above;
+        above = row;
+        row = spare;
     }
-    return row[b.n];
+    return above[b.n];
 }
 
 static const struct option *nearest(const char *prefix, struct view key)
@@ -78,6 +87,31 @@ static const struct option *nearest(const char *prefix, struct view key)
     return best;
 }
 
+/* A row of this name in another place, rather one that is no list's. */
+static const struct option *elsewhere(struct view key)
+{
+    const struct option *found = NULL;
+
+    for (unsigned i = 0; i < option_count; i++) {
+        const struct option *o = &option_table[i];
+        if (view_eq(view_str(option_key(o)), key) && (!found || strchr(found->path, '[')))
+            found = o;
+    }
+    return found;
+}
+
+static bool hint_known(struct load *l, const char *prefix)
+{
+    struct buf names = BUF_MAX(sizeof(l->err->hint));
+    const struct option *o = NULL;
+
+    while ((o = option_next(prefix, o)) && names.len + strlen(option_key(o)) + 16 < names.max)
+        buf_printf(&names, "%s%s", names.len ? ", " : "", option_key(o));
+    error_hint(l->err, "known here: %.*s", VIEW_ARG(buf_view(&names)));
+    buf_done(&names);
+    return false;
+}
+
 static bool fail_unknown(struct load *l, const struct tree_node *node, const char *prefix)
 {
     struct view key = view_first(node->key->text, 60);
@@ -88,13 +122,10 @@ static bool fail_unknown(struct load *l, const struct tree_node *node, const cha
         return error_hint(l->err, "did you mean '%s'?", option_key(o));
     if (node->kind == TREE_NULL && view_find_char(key, ':') != VIEW_NPOS)
         return error_hint(l->err, "between { and } a ':' needs a blank behind it");
-    for (o = option_table; o < option_table + option_count; o++)
-        if (view_eq(view_str(option_key(o)), key) && option_key(o) != o->path)
-            return error_hint(l->err, "there is an option %s", o->path);
-    int at = snprintf(l->err->hint, sizeof(l->err->hint), "known here:");
-    while ((o = option_next(prefix, o)) && at < (int)sizeof(l->err->hint) - 24)
-        at += snprintf(l->err->hint + at, sizeof(l->err->hint) - (size_t)at, " %s", option_key(o));
-    return false;
+    o = elsewhere(key);
+    if (o)
+        return error_hint(l->err, "there is an option %s", o->path);
+    return hint_known(l, prefix);
 }
 
 static bool fail_kind(struct load *l, const struct tree_node *node, const struct option *o)
@@ -105,6 +136,10 @@ static bool fail_kind(struct load *l, const struct tree_node *node, const struct
     load_fail(l, node, NULL, "%s is %s", o->path, load_found(l, node));
     error_hint(l->err, "write %.*s", VIEW_ARG(buf_view(&text)));
     buf_done(&text);
+    uint64_t number;
+    if (o->kind == OPTION_DURATION && !node->from_env && view_to_u64(node->text, &number))
+        error_hint(l->err, "a duration needs a unit: write %.*ss, or %.*sms",
+                   VIEW_ARG(view_first(node->text, 20)), VIEW_ARG(view_first(node->text, 20)));
     return false;
 }
 
