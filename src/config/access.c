@@ -61,7 +61,7 @@ static bool read_token(struct load *l, const struct tree_node *node, struct conf
 
     if (!load_secret(l, node, "the token", &token))
         return false;
-    if (view_starts(token, prefix)) {
+    if (view_eq_nocase(view_first(token, prefix.n), prefix)) {
         if (!read_hex(view_skip(token, prefix.n), key->sha256, sizeof(key->sha256)))
             return load_fail(l, node, "make it with: printf %s TOKEN | sha256sum",
                              "behind sha256: there must be 64 hexadecimal digits");

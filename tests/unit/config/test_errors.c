@@ -1,5 +1,4 @@
-/* Every error of the loader: a YAML text, where it fails, what is said and what to write instead.
- */
+/* Every error of the loader: a YAML text, where it fails, what is said, what to write instead. */
 #include "config/config.h"
 
 #include <setjmp.h>
@@ -454,52 +453,49 @@ static void test_warnings(void **state)
     }
 }
 
-/* A text of `n` times `item` behind `head`. */
-static char *repeat(const char *head, const char *item, size_t n)
+/* `head`, `n` times `item`, `tail`. */
+static char *repeat(const char *head, const char *item, size_t n, const char *tail)
 {
-    size_t item_n = strlen(item), head_n = strlen(head);
-    char *text = malloc(head_n + n * item_n + 1);
+    size_t size = strlen(head) + n * strlen(item) + strlen(tail) + 1;
+    char *text = malloc(size);
+    char *at = text;
 
     assert_non_null(text);
-    memcpy(text, head, head_n);
-    for (size_t i = 0; i < n; i++)
-        memcpy(text + head_n + i * item_n, item, item_n);
-    text[head_n + n * item_n] = '\0';
+    at = stpcpy(at, head);
+    while (n--)
+        at = stpcpy(at, item);
+    stpcpy(at, tail);
     return text;
 }
 
 static void test_bounds(void **state)
 {
     static const struct {
-        const char *head, *item;
+        const char *head, *item, *tail;
         size_t n;
         const char *text;
     } rows[] = {
-        {"x: ", "aaaaaaaaaaaaaaaa", 65536, "weir.yaml is larger than 1 MiB"},
-        {"x: ", "aaaaaaaaaaaaaaaa", 4097, "weir.yaml:1:4: the value is longer than 64 KiB"},
-        {"x: [", "a,", 4097, "weir.yaml:1:8197: more than 4096 entries in one list or map"},
-        {"x: [", "[a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a],", 3000,
+        {"x: ", "aaaaaaaaaaaaaaaa", "", 65536, "weir.yaml is larger than 1 MiB"},
+        {"x: ", "aaaaaaaaaaaaaaaa", "", 4097, "weir.yaml:1:4: the value is longer than 64 KiB"},
+        {"x: [", "a,", "]", 4097, "weir.yaml:1:8197: more than 4096 entries in one list or map"},
+        {"x: [", "[a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a],", "]", 3000,
          "weir.yaml:1:131070: the file holds more than 65536 values"},
-        {"keys: {a: \"", "${LONG}", 80,
+        {"keys: {a: \"", "${LONG}", "\"}", 80,
          "weir.yaml:1:11: the value is too long with its variables filled in"},
-        {"backends: [", "a,", 300, "weir.yaml:1:11: backends has 300 entries, the most is 256"},
+        {"backends: [", "a,", "]", 300,
+         "weir.yaml:1:11: backends has 300 entries, the most is 256"},
     };
 
     (void)state;
-    char *value = repeat("", "x", 1000);
+    char *value = repeat("", "x", 1000, "");
     setenv("LONG", value, 1);
     free(value);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct error err = {0};
-        char *yaml = repeat(rows[i].head, rows[i].item, rows[i].n);
-        size_t n = strlen(yaml);
-        char close[] = "]\n";
-        if (strchr(rows[i].head, '['))
-            yaml = realloc(yaml, n + 3), assert_non_null(yaml), memcpy(yaml + n, close, 3);
-        else if (strchr(rows[i].head, '"'))
-            yaml = realloc(yaml, n + 4), assert_non_null(yaml), memcpy(yaml + n, "\"}\n", 4);
+        char *yaml = repeat(rows[i].head, rows[i].item, rows[i].n, rows[i].tail);
         assert_null(config_load("weir.yaml", view_str(yaml), &err));
         assert_string_equal(err.text, rows[i].text);
+        assert_int_not_equal(err.hint[0], '\0');
         free(yaml);
     }
 }
@@ -544,7 +540,7 @@ static void test_files(void **state)
     assert_null(config_load(NULL, VIEW_NONE, &err));
     assert_string_equal(err.text, "built-in config:1:1: there is no backend");
     /* Of a long path the end is kept. */
-    char *name = repeat("/nowhere/", "0123456789", 20);
+    char *name = repeat("/nowhere/", "0123456789", 20, "");
     assert_null(config_load(name, VIEW("a: 1"), &err));
     assert_int_equal(strncmp(err.text, "...3456789012", 13), 0);
     assert_string_equal(err.text + 80, ":1:1: unknown option 'a'");
