@@ -242,7 +242,11 @@ static bool take_node(struct reader *r, const yaml_event_t *e)
     const unsigned char *anchor, *tag;
     struct tree_node *node = arena_new_of(r->arena, struct tree_node);
 
-    if (!node || ++r->nodes > TREE_MAX_NODES)
+    if (!node) {
+        error_set(r->err, ERROR_NO_MEMORY, "no memory to read %s", r->name);
+        return error_hint(r->err, "write a smaller config");
+    }
+    if (++r->nodes > TREE_MAX_NODES)
         return fail(r, mark, "the file holds more than 65536 values", "write fewer");
     node->line = (unsigned)mark.line + 1;
     node->column = (unsigned)mark.column + 1;
