@@ -24,8 +24,8 @@ BODY_MAX = 64 << 20
 SCHEMA_DEPTH = 12
 COUNT = re.compile(r"count to (\d{1,5})")  # the one thing it can do: numbered pieces, for tests
 
-WORDS = ("the answer that a model would give here depends on the question and so this text only has "
-         "its length and its pace one word after another until the stand-in has said enough").split()
+WORDS = ("the answer that a model would give here depends on the question and so this text only "
+         "has its length and its pace one word after another until enough has been said").split()
 
 
 def strict(model):

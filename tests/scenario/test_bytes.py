@@ -8,7 +8,7 @@ import faulty
 import wire
 from harness import CHAT, backend, chat, request
 
-ODD_BODY = (b'{ "messages" : [ {"role":"user","content":"caf\\u00e9 \xc3\xa9 \\ud83d\\ude00 \\/"} ],'
+ODD_BODY = (b'{ "messages" : [ {"role":"user","content":"caf\\u00e9 \xc3\xa9 \\ud83d\\ude00"} ],'
             b'\n\t"x_unknown": {"deep": [1.50e+01, -0, true, null, "\\u0000"]},'
             b' "model" :"auto" , "temperature":0.70,"seed":12345678901234567890 }')
 TOKEN = "sk-weir-0123456789abcdef"

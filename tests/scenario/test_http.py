@@ -200,6 +200,7 @@ def test_an_unknown_content_coding_gets_415(weir):
 OK_BODY = json.dumps(chat()).encode()
 N = str(len(OK_BODY)).encode()
 LINE = b"POST /v1/chat/completions HTTP/1.1\r\n"
+CHUNKED = b"Host: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 MALFORMED = {
     "bare_lf": (400, LINE.replace(b"\r", b"") + b"Host: x\nContent-Length: " + N + b"\n\n"),
     "bare_lf_in_one_line": (400, LINE + b"Host: x\nContent-Length: " + N + b"\r\n\r\n"),
@@ -224,11 +225,11 @@ MALFORMED = {
     "chunked_disguised": (501, LINE + b"Host: x\r\nTransfer-Encoding: xchunked\r\n\r\n"),
     "no_host": (400, LINE + b"Content-Length: " + N + b"\r\n\r\n"),
     "two_hosts": (400, LINE + b"Host: x\r\nHost: y\r\nContent-Length: " + N + b"\r\n\r\n"),
-    "bad_chunk_size": (400, LINE + b"Host: x\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"),
-    "chunk_size_sign": (400, LINE + b"Host: x\r\nTransfer-Encoding: chunked\r\n\r\n+5\r\nhello\r\n"),
-    "chunk_size_0x": (400, LINE + b"Host: x\r\nTransfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n"),
-    "chunk_without_end": (400, LINE + b"Host: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloXX"),
-    "chunk_bare_lf": (400, LINE + b"Host: x\r\nTransfer-Encoding: chunked\r\n\r\n5\nhello\n0\n\n"),
+    "bad_chunk_size": (400, LINE + CHUNKED + b"xyz\r\n"),
+    "chunk_size_sign": (400, LINE + CHUNKED + b"+5\r\nhello\r\n"),
+    "chunk_size_0x": (400, LINE + CHUNKED + b"0x5\r\nhello\r\n"),
+    "chunk_without_end": (400, LINE + CHUNKED + b"5\r\nhelloXX"),
+    "chunk_bare_lf": (400, LINE + CHUNKED + b"5\nhello\n0\n\n"),
     "no_version": (400, b"POST /v1/chat/completions\r\nHost: x\r\n\r\n"),
     "two_spaces": (400, b"POST  /v1/chat/completions HTTP/1.1\r\nHost: x\r\n\r\n"),
     "old_version": (505, b"GET /healthz HTTP/3.0\r\nHost: x\r\n\r\n"),
