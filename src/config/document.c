@@ -118,7 +118,7 @@ static void document_matrix(struct buf *out)
     buf_append_lit(out, "\nThe built-in matrix:\n\n| task | placement |\n| --- | --- |\n");
     for (unsigned t = 0; t < TASK_COUNT; t++) {
         const struct config_row *r = &policy.matrix[t];
-        buf_printf(out, "| `%s` | `", task_name((enum task)t));
+        buf_printf(out, "| `%s` | `", task_name((enum task_kind)t));
         if (r->placement == PLACE_BY_COMPLEXITY) {
             buf_append_lit(out, "{inside_up_to: ");
             show_fraction(out, r->threshold);

@@ -16,7 +16,7 @@ struct load {
     struct error *err;
     struct buf warnings;
     double threshold;     /* policy.threshold; < 0: not given */
-    unsigned matrix_said; /* bits of enum task: rows that the file gives */
+    unsigned matrix_said; /* bits of enum task_kind: rows that the file gives */
 };
 
 /* Both prefix name:line:column; `hint` may be NULL. load_fail() returns false. */

@@ -61,7 +61,7 @@ static void show_placement(struct show *s, const struct config_row *row)
 }
 
 static bool read_task(struct load *l, const struct tree_node *node, const struct tree_node *at,
-                      enum task *ret_task)
+                      enum task_kind *ret_task)
 {
     if (node->kind == TREE_TEXT && task_from_name(node->text, ret_task))
         return true;
@@ -69,7 +69,7 @@ static bool read_task(struct load *l, const struct tree_node *node, const struct
     error_hint(l->err, "the tasks are:");
     size_t used = strlen(l->err->hint);
     for (unsigned t = 0; t < TASK_COUNT; t++) {
-        struct view name = view_str(task_name((enum task)t));
+        struct view name = view_str(task_name((enum task_kind)t));
         if (used + name.n + 3 > sizeof(l->err->hint))
             break;
         memcpy(l->err->hint + used, t ? ", " : " ", 2);
@@ -99,7 +99,7 @@ bool read_matrix(struct load *l, const struct tree_node *node, void *record)
     if (!load_expect(l, node, TREE_MAP, "policy.matrix", "write task: placement, one a line"))
         return false;
     for (const struct tree_node *m = node->first; m; m = m->next) {
-        enum task task;
+        enum task_kind task;
         if (!read_task(l, m->key, m->key, &task))
             return false;
         if (l->matrix_said & 1u << task)
@@ -119,7 +119,7 @@ void show_matrix(const void *record, struct show *s)
     buf_append_char(s->out, '\n');
     s->indent += 2;
     for (unsigned t = 0; t < TASK_COUNT; t++) {
-        show_key(s, view_str(task_name((enum task)t)));
+        show_key(s, view_str(task_name((enum task_kind)t)));
         show_placement(s, &c->policy.matrix[t]);
     }
     s->indent -= 2;

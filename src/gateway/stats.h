@@ -34,7 +34,7 @@ struct stats {
     atomic_uint n_backends;
     _Atomic(uint64_t) exchanges, refused, cancelled, failovers, cut_streams, ledger_lost;
     _Atomic(uint64_t) by_task[TASK_COUNT];
-    atomic_uint active;
+};
 };
 
 /* Books a finished exchange. */
