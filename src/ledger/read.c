@@ -5,7 +5,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 /* An id is given when a request's head was read, or somewhat later. */
 enum { ID_AHEAD_MS = 600000 };
@@ -20,11 +20,15 @@ struct ledger_reader *ledger_reader_open(struct view path, struct error *err)
     if (path.n)
         memcpy(r->path, path.p, path.n);
     r->path[path.n] = '\0';
-    if (access(r->path, F_OK) != 0 && errno == ENOENT) {
+    struct stat st = {0};
+    r->db = NULL;
+    if (stat(r->path, &st) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
         error_set(err, ERROR_NOT_FOUND, "there is no ledger at %s", r->path);
         error_hint(err, "`weir serve` makes it with the first start; name another with --file PATH "
                         "or --config FILE");
-        r->db = NULL;
+    } else if (S_ISDIR(st.st_mode)) {
+        error_set(err, ERROR_BAD_VALUE, "%s is a folder", r->path);
+        error_hint(err, "name the ledger's file in it");
     } else {
         r->db = store_open_reader(r->path, err);
     }

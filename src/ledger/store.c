@@ -1,8 +1,10 @@
 #include "ledger/store.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <unistd.h>
 
 enum {
     BUSY_MS = 2000,  /* for another gateway on the same file */
@@ -67,13 +69,14 @@ bool store_error(sqlite3 *db, int rc, const char *path, struct error *err)
     return false;
 }
 
-static sqlite3 *open_db(const char *path, int flags, struct error *err)
+/* `name` is the path or its URI. */
+static sqlite3 *open_db(const char *name, int flags, const char *path, struct error *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     sqlite3 *db = NULL;
 
     pthread_once(&once, configure_once);
-    int rc = sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+    int rc = sqlite3_open_v2(name, &db, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc != SQLITE_OK) {
         store_error(db, rc, path, err);
         sqlite3_close(db);
@@ -232,7 +235,7 @@ static bool set_up(struct store *s, const char *path, enum ledger_sync sync, str
 
 bool store_open(struct store *s, const char *path, enum ledger_sync sync, struct error *err)
 {
-    *s = (struct store){.db = open_db(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err)};
+    *s = (struct store){.db = open_db(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, path, err)};
     if (!s->db)
         return false;
     if (set_up(s, path, sync, err))
@@ -243,7 +246,7 @@ bool store_open(struct store *s, const char *path, enum ledger_sync sync, struct
 
 sqlite3 *store_open_second(const char *path, struct error *err)
 {
-    sqlite3 *db = open_db(path, SQLITE_OPEN_READWRITE, err);
+    sqlite3 *db = open_db(path, SQLITE_OPEN_READWRITE, path, err);
 
     if (db && !run_sql(db, "PRAGMA cache_size=-64; PRAGMA synchronous=NORMAL;", path, err)) {
         sqlite3_close(db);
@@ -252,9 +255,40 @@ sqlite3 *store_open_second(const char *path, struct error *err)
     return db;
 }
 
+/* A ledger at rest is one file; SQLite would put two more beside it, which a reader may not be
+ * allowed to. Told that nobody writes, it does without. */
+static sqlite3 *open_at_rest(const char *path, struct error *err)
+{
+    struct buf uri = BUF_MAX(16384);
+
+    buf_append_lit(&uri, "file:");
+    for (const char *p = path; *p; p++)
+        if (*p == '?' || *p == '#' || *p == '%')
+            buf_printf(&uri, "%%%02x", (unsigned)*p);
+        else
+            buf_append_char(&uri, *p);
+    buf_append(&uri, view_of("?immutable=1", sizeof("?immutable=1")));
+    sqlite3 *db = NULL;
+    if (buf_ok(&uri))
+        db = open_db(uri.p, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, path, err);
+    else
+        error_set(err, ERROR_NO_MEMORY, "no memory to read the ledger %s", path);
+    buf_done(&uri);
+    return db;
+}
+
+static bool is_at_rest(const char *path)
+{
+    char wal[PATH_MAX];
+    int n = snprintf(wal, sizeof(wal), "%s-wal", path);
+
+    return n > 0 && (size_t)n < sizeof(wal) && access(wal, F_OK) != 0 && errno == ENOENT;
+}
+
 sqlite3 *store_open_reader(const char *path, struct error *err)
 {
-    sqlite3 *db = open_db(path, SQLITE_OPEN_READONLY, err);
+    sqlite3 *db =
+        is_at_rest(path) ? open_at_rest(path, err) : open_db(path, SQLITE_OPEN_READONLY, path, err);
     bool fresh = false;
 
     if (!db)

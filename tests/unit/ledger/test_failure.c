@@ -76,7 +76,13 @@ static void a_full_disk(void **state)
         skip();
     }
     fail_and_recover(fixture_open(LEDGER_SYNC_NORMAL), grow_disk);
-    umount(fixture_folder);
+}
+
+/* Also after a failure: no mount stays behind. */
+static int unmount(void **state)
+{
+    umount2(fixture_folder, MNT_DETACH); /* fails where none was mounted */
+    return fixture_teardown(state);
 }
 
 static void lift_limit(void)
@@ -244,7 +250,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_file(killed_at_random_times), /* forks: before any thread stays */
         with_file(a_file_that_may_not_grow),
-        with_file(a_full_disk),
+        cmocka_unit_test_setup_teardown(a_full_disk, fixture_setup, unmount),
         with_file(a_locked_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,6 +130,12 @@ static void reads_back_what_was_written(void **state)
     char wal[96];
     snprintf(wal, sizeof(wal), "%s-wal", fixture_path);
     assert_int_not_equal(access(wal, F_OK), 0); /* a clean end leaves one file */
+    struct expected at_rest = {newest_first, 2, 0};
+    r = open_reader();
+    assert_true(ledger_read(r, 0, 0, on_record, &at_rest, &err));
+    assert_int_equal(at_rest.seen, 2);
+    ledger_reader_close(r);
+    assert_int_not_equal(access(wal, F_OK), 0); /* and reading it adds none */
 }
 
 static void a_turn_is_one_transaction(void **state)
@@ -322,6 +328,8 @@ static void foreign_files_are_refused(void **state)
     assert_non_null(strstr(err.text, "cannot be opened"));
     assert_null(ledger_reader_open(VIEW("/nonexistent/weir.db"), &err));
     assert_non_null(strstr(err.text, "there is no ledger"));
+    assert_null(ledger_reader_open(view_str(fixture_folder), &err));
+    assert_non_null(strstr(err.text, "is a folder"));
 }
 
 static void two_gateways_share_a_file(void **state)
