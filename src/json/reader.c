@@ -37,6 +37,8 @@ static inline char front(const struct json_reader *r)
 
 void json_begin(struct json_reader *r, struct view source)
 {
+    if (!source.p) /* there is no arithmetic with NULL */
+        source = VIEW("");
     *r = (struct json_reader){.start = source.p, .at = source.p, .end = source.p + source.n};
     if (source.n > JSON_MAX_SOURCE / 2)
         fail_at(r, r->start, "it is longer than 2 GiB");
