@@ -1,6 +1,7 @@
 /* Calls to a scripted upstream on real sockets. */
 #include "http/client.h"
 
+#include "../run/tls_server.h"
 #include "wire.h"
 
 #include <fcntl.h>
@@ -553,6 +554,35 @@ static void test_a_body_in_pieces(void **state)
     run_on_loop(pieces, NULL);
 }
 
+/* ---- TLS ----------------------------------------------------------------------------------- */
+
+static void over_tls(void *arg)
+{
+    struct tls_server tls;
+    const struct authority *ca = arg;
+
+    tls_server_start(&tls, TLS_HTTP, ca, "IP:127.0.0.1", 5);
+    server.port = tls.port;
+    set_origin();
+    origin.tls = true;
+    origin.ca_file = view_str(ca->file);
+    for (int i = 0; i < 3; i++)
+        expect_get(i > 0, "hi");
+    http_origin_trim(&origin, 0);
+    tls_server_stop(&tls);
+    assert_int_equal(tls.accepted, 1);
+}
+
+static void test_tls_connections_are_reused(void **state)
+{
+    struct authority ca;
+    (void)state;
+
+    authority_make(&ca, "ca");
+    run_on_loop(over_tls, &ca);
+    authority_done(&ca);
+}
+
 /* ---- proxies ------------------------------------------------------------------------------- */
 
 static void tunnel(void *arg)
@@ -637,6 +667,7 @@ int main(void)
         cmocka_unit_test(test_only_a_silent_end_is_tried_again_and_only_once),
         cmocka_unit_test(test_a_call_that_is_given_up_closes),
         cmocka_unit_test(test_a_body_in_pieces),
+        cmocka_unit_test(test_tls_connections_are_reused),
         cmocka_unit_test(test_tunnels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
