@@ -178,8 +178,8 @@ static void fill_backend(struct fleet *f, unsigned i, struct policy_backend *out
     unsigned n_reported;
     struct policy_model *reported = collect(&f->backends[i], a, &n_reported);
 
-    *out =
-        (struct policy_backend){.index = i, .name = c->name, .side = c->side, .engine = c->engine};
+    *out = (struct policy_backend){
+        .index = i, .name = arena_dup(a, c->name), .side = c->side, .engine = c->engine};
     if (c->n_models == 0) {
         out->models = reported;
         out->n_models = n_reported;
