@@ -8,7 +8,8 @@
 
 enum {
     FIRST_BLOCK = 4096, /* with its header: one page */
-    LATER_BLOCK = 8192,
+    LATER_BLOCK = 4096,
+    LARGE_BLOCK = 16 * 1024, /* once an arena holds more than that */
     ALIGN = 16,
     /* A gap between neighbours that stays poisoned, so that an overrun is seen by ASan. */
     RED_ZONE = SANITIZE_ADDRESS ? 16 : 0,
@@ -138,7 +139,8 @@ static char *take(struct arena *a, size_t n, size_t align)
     size_t at = (b->used + align - 1) & ~(align - 1);
     if (at > b->size || b->size - at < n + RED_ZONE) {
         size_t want = n + RED_ZONE + ALIGN;
-        b = block_new(want > LATER_BLOCK ? want : LATER_BLOCK - sizeof(struct block));
+        size_t usual = a->used < LARGE_BLOCK ? LATER_BLOCK : LARGE_BLOCK;
+        b = block_new(want > usual ? want : usual - sizeof(struct block));
         if (!b) {
             a->failed = true;
             return NULL;
