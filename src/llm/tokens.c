@@ -22,23 +22,22 @@
 #define INLINE static inline __attribute__((always_inline))
 
 enum count {
-#define TOKENS_WEIGHTS(name, ...) COUNT_##name,
+#define ROW(name, ...) COUNT_##name,
 #include "llm/tokens.def"
-#undef TOKENS_WEIGHTS
+#undef ROW
     N_COUNTS
 };
 
 static const int32_t weights[N_COUNTS][TOKENS_FAMILIES] = {
-#define TOKENS_WEIGHTS(name, ...) {__VA_ARGS__},
+#define ROW(name, ...) {__VA_ARGS__},
 #include "llm/tokens.def"
-#undef TOKENS_WEIGHTS
+#undef ROW
 };
 
 /* In the order of the last rows of tokens.def, four counts each: characters, starts of a run,
  * those that stand at least 7 and at least 15 bytes deep in a run. */
 enum script {
     LATIN,
-    ACCENTS,
     GREEK,
     CYRILLIC,
     UKRAINIAN,
@@ -46,6 +45,7 @@ enum script {
     ARABIC,
     INDIC,
     MATRA,
+    INDIC_OTHER,
     THAI,
     KANA,
     HAN,
@@ -54,6 +54,7 @@ enum script {
     HANGUL,
     VIETNAMESE,
     SIGNS,
+    SYMBOLS,
     WIDE,
     EMOJI,
     N_SCRIPTS
@@ -144,11 +145,10 @@ INLINE struct masks classify(const uint8_t *p, bits_of *bits)
     return m;
 }
 
-/* Script of a character by its first byte; E0 and E3 need the second. */
+/* Script of a character by its first byte; some need the second. */
 static const uint8_t script_of[64] = {
     [0x02] = SIGNS,
-    [0x03 ... 0x0B] = LATIN,
-    [0x0C ... 0x0D] = ACCENTS,
+    [0x03 ... 0x0D] = LATIN,
     [0x0E ... 0x0F] = GREEK,
     [0x10 ... 0x15] = CYRILLIC,
     [0x16 ... 0x17] = HEBREW,
@@ -169,9 +169,11 @@ static const uint8_t script_of[64] = {
 INLINE enum script script_at(const uint8_t *p)
 {
     if (*p == 0xE0)
-        return p[1] >= 0xB8 ? THAI : p[1] & 1 ? MATRA : INDIC;
+        return p[1] >= 0xB8 ? THAI : p[1] >= 0xA6 ? INDIC_OTHER : p[1] == 0xA5 ? MATRA : INDIC;
     if (*p == 0xD1)
         return (p[1] & 0xF0) == 0x90 ? UKRAINIAN : CYRILLIC;
+    if (*p == 0xE2)
+        return p[1] == 0x80 ? SIGNS : SYMBOLS;
     if (*p == 0xE3)
         return p[1] == 0x80 ? WIDE : p[1] >= 0x90 ? HAN : KANA;
     return script_of[*p & 63];
@@ -189,14 +191,17 @@ INLINE void count_words(struct tally *t, struct masks m, struct left *left, cons
     uint64_t deep3 = deep1 & (deep1 << 2 | left->deep1 >> 62);
     uint64_t deep5 = deep3 & (deep3 << 2 | left->deep3 >> 62);
     uint64_t deep7 = deep3 & (deep3 << 4 | left->deep3 >> 60);
+    uint64_t deep11 = deep7 & (deep7 << 4 | left->deep7 >> 60);
+    uint64_t deep15 = deep7 & (deep7 << 8 | left->deep7 >> 56);
     COUNT(letters, m.letter);
     COUNT(starts, m.letter & starts);
     COUNT(deep3, m.letter & deep3);
     COUNT(deep5, m.letter & deep5);
     COUNT(deep7, m.letter & deep7);
+    COUNT(deep11, m.letter & deep11);
+    COUNT(deep15, m.letter & deep15);
     if (m.high) {
         t->beyond_ascii = true;
-        uint64_t deep15 = deep7 & (deep7 << 8 | left->deep7 >> 56);
         for (uint64_t lead = m.lead; lead; lead &= lead - 1) {
             unsigned i = (unsigned)__builtin_ctzll(lead);
             t->scripts[script_at(p + i)] +=

@@ -4,6 +4,7 @@
 WORK is the folder that README.md tells how to fill. One JSON object a line:
 set (fit or test), kind, source, text. Fit and test never share a source.
 """
+
 import base64
 import glob
 import gzip
@@ -42,13 +43,28 @@ LANGUAGES = {
     'ko': ('ko', 'ko', 'ko-KR', [], ['kor']),
     'ar': ('ar', None, 'ar-MA', [], ['arb']),
     'hi': ('hi', 'hi', None, [], ['hin']),
+    'bn': ('bn', None, None, [], ['ben']),
+    'ta': ('ta', 'ta', None, [], ['tam']),
     'he': ('he', 'he', None, [], ['heb']),
     'th': ('th', None, None, [], ['tha']),
     'el': ('el', 'el', 'el-GR', [], ['ell_monotonic']),
 }
 DJANGO = {'zh-hans': 'zh_Hans', 'pt-br': 'pt_BR', 'zh-hant': 'zh_Hant'}
-SCRIPT = {'ru': '[а-яё]', 'uk': '[а-яієї]', 'zh': '[一-鿿]', 'zh-hant': '[一-鿿]', 'ja': '[぀-ヿ]', 'ko': '[가-힣]',
-          'ar': '[؀-ۿ]', 'hi': '[ऀ-ॿ]', 'he': '[א-ת]', 'th': '[ก-๙]', 'el': '[α-ωά-ώ]'}
+SCRIPT = {
+    'ru': '[а-яё]',
+    'uk': '[а-яієї]',
+    'zh': '[一-鿿]',
+    'zh-hant': '[一-鿿]',
+    'ja': '[぀-ヿ]',
+    'ko': '[가-힣]',
+    'ar': '[؀-ۿ]',
+    'hi': '[ऀ-ॿ]',
+    'bn': '[ঀ-৿]',
+    'ta': '[஀-௿]',
+    'he': '[א-ת]',
+    'th': '[ก-๙]',
+    'el': '[α-ωά-ώ]',
+}
 
 
 FORMS = ['csv', 'log', 'hash', 'uuid', 'phone', 'table', 'base64', 'matrix']
@@ -74,7 +90,9 @@ def is_permissive(package):
 
 def paragraphs(markup):
     markup = re.sub(r'(?s)<(script|style|head|info)\b.*?</\1>', '', markup)
-    for part in re.findall(r'(?s)<(?:p|title|h\d|dd|li)\b[^>]*>(.*?)</(?:p|title|h\d|dd|li)>', markup):
+    for part in re.findall(
+        r'(?s)<(?:p|title|h\d|dd|li)\b[^>]*>(.*?)</(?:p|title|h\d|dd|li)>', markup
+    ):
         text = html.unescape(re.sub(r'<[^>]*>', '', part))
         text = re.sub(r'\s+', ' ', text).strip()
         if text:
@@ -95,20 +113,25 @@ def mediawiki(kind, name):
     values = [v for v in json.loads(read(path)).values() if isinstance(v, str)]
     values = [v for v in values if len(v) > 40 and '<' not in v and is_native(kind, v)]
     for at in range(0, len(values), 60):
-        yield '\n'.join(values[at:at + 60])
+        yield '\n'.join(values[at : at + 60])
 
 
 def django(kind, name):
     values = []
-    for path in sorted(glob.glob(f'{SITE}/django/**/locale/{DJANGO.get(name, name)}/LC_MESSAGES/django.po',
-                                 recursive=True)):
+    for path in sorted(
+        glob.glob(
+            f'{SITE}/django/**/locale/{DJANGO.get(name, name)}/LC_MESSAGES/django.po',
+            recursive=True,
+        )
+    ):
         for raw in re.findall(r'(?m)^msgstr(?:\[0\])? ((?:"(?:[^"\\]|\\.)*"\s*)+)', read(path)):
-            text = ''.join(json.loads(s) for s in re.findall(r'"(?:[^"\\]|\\.)*"', raw)
-                           if '\\x' not in s)
+            text = ''.join(
+                json.loads(s) for s in re.findall(r'"(?:[^"\\]|\\.)*"', raw) if '\\x' not in s
+            )
             if len(text) > 30 and 'charset=' not in text and is_native(kind, text):
                 values.append(text)
     for at in range(0, len(values), 60):
-        yield '\n'.join(values[at:at + 60])
+        yield '\n'.join(values[at : at + 60])
 
 
 def fortunes(kind, patterns):
@@ -123,29 +146,69 @@ def fortunes(kind, patterns):
                 continue
             parts = [p.strip() for p in text.split('\n%') if is_native(kind, p)]
             for at in range(0, len(parts), 40):
-                yield '\n\n'.join(parts[at:at + 40])
+                yield '\n\n'.join(parts[at : at + 40])
 
 
 def numbers(which, rng):
     """Logs, tables, hashes, telephone lists: made here, so free of anybody's rights."""
+
     def row(form):
         n = rng.randrange
         return {
             'csv': lambda: ','.join(f'{rng.uniform(-500, 5000):.{n(5)}f}' for _ in range(6)),
             'log': lambda: f'2024-{n(1,13):02}-{n(1,29):02} {n(24):02}:{n(60):02}:{n(60):02}.{n(1000):03} '
-                           f'[{n(99999)}] INFO 10.{n(256)}.{n(256)}.{n(256)} GET /v1/items/{n(10**6)} '
-                           f'200 {n(99999)} {rng.random():.3f}s',
+            f'[{n(99999)}] INFO 10.{n(256)}.{n(256)}.{n(256)} GET /v1/items/{n(10**6)} '
+            f'200 {n(99999)} {rng.random():.3f}s',
             'hash': lambda: f'{rng.getrandbits(160):040x}  build-{n(10000)}/part{n(100)}.o',
             'uuid': lambda: f'{rng.getrandbits(32):08x}-{rng.getrandbits(16):04x}-4{n(4096):03x}-'
-                            f'a{n(4096):03x}-{rng.getrandbits(48):012x}',
+            f'a{n(4096):03x}-{rng.getrandbits(48):012x}',
             'phone': lambda: f'+{n(1, 99)} {n(100, 999)} {n(10**6, 10**7)}; {n(1000, 9999)} EUR; {n(100)}%',
             'base64': lambda: base64.b64encode(rng.randbytes(n(20, 60))).decode(),
             'matrix': lambda: '[' + ', '.join(f'{rng.uniform(-1, 1):.6f}' for _ in range(5)) + '],',
             'table': lambda: '| ' + ' | '.join(str(n(10 ** n(1, 9))) for _ in range(5)) + ' |',
         }[form]()
+
     while True:
         form = rng.choice(['csv', 'log', 'hash', 'table', 'base64'] if which == 'fit' else FORMS)
         yield '\n'.join(row(form) for _ in range(150))
+
+
+def oddities(which, rng):
+    """What documents have little of and the fit must still be sane about, in words of the fit."""
+    words = [w for t in mediawiki('en', 'en' if which == 'fit' else 'de') for w in t.split()]
+    symbols = '→←↑↓∑∫√∞≠≤≥±×÷│├└─┌┐█✓✔★•…€£§¶'
+
+    def emoji():
+        code = rng.choice(
+            [(0x1F300, 0x1F5FF), (0x1F600, 0x1F64F), (0x1F680, 0x1F6C5), (0x1F900, 0x1F9FF)]
+        )
+        return chr(rng.randrange(*code))
+
+    while True:
+        some = [rng.choice(words) for _ in range(rng.randrange(20, 600))]
+        form = rng.randrange(7)
+        if form == 0:
+            yield ' '.join(w + (' ' + emoji() if rng.random() < 0.1 else '') for w in some)
+        elif form == 1:
+            yield ''.join(
+                emoji() * rng.randrange(1, 3) + rng.choice(['', '', ' ', '\n']) for _ in some
+            )
+        elif form == 2:
+            yield ' '.join(
+                w if rng.random() < 0.5 else rng.choice(symbols) * rng.randrange(1, 4) for w in some
+            )
+        elif form == 3:
+            yield ' '.join(
+                ''.join(rng.choice(words) for _ in range(rng.randrange(2, 7))) for _ in some
+            )
+        elif form == 4:
+            yield rng.choice(['', ' ', '\n']).join(
+                str(rng.getrandbits(rng.randrange(30, 900))) for _ in some
+            )
+        elif form == 5:
+            yield ' '.join(some).upper()
+        else:
+            yield '\n'.join(rng.choice('-=*#_ .~') * rng.randrange(1, 80) + ' ' + w for w in some)
 
 
 def json_members(path, rng, pretty):
@@ -163,11 +226,16 @@ def json_members(path, rng, pretty):
         elif isinstance(value, list):
             for child in value:
                 walk(child)
+
     walk(json.loads(read(path)))
     rng.shuffle(found)
     for value in found[:150]:
-        yield json.dumps(value, ensure_ascii=False, indent=rng.choice([None, 2] if pretty else [None]),
-                         separators=rng.choice([(',', ':'), (', ', ': ')]))
+        yield json.dumps(
+            value,
+            ensure_ascii=False,
+            indent=rng.choice([None, 2] if pretty else [None]),
+            separators=rng.choice([(',', ':'), (', ', ': ')]),
+        )
 
 
 def texts(which, kind, rng):
@@ -190,21 +258,43 @@ def texts(which, kind, rng):
             for text in pages(kind, sorted(glob.glob(f'{SHARE}/help/{gnome}/*/*.page'))):
                 yield 'gnome-help', text
         if handbook:
-            for text in pages(kind, sorted(glob.glob(f'{SHARE}/doc/debian-handbook/html/{handbook}/*.html'))):
+            for text in pages(
+                kind, sorted(glob.glob(f'{SHARE}/doc/debian-handbook/html/{handbook}/*.html'))
+            ):
                 yield 'handbook', text
         for text in fortunes(kind, fortune):
             yield 'fortunes', text
         return
     files = {
-        ('fit', 'c'): [(WORK / 'sdist', '**/*.c'), ('/usr/include/linux', '*.h'), ('/usr/include', '*.h')],
+        ('fit', 'c'): [
+            (WORK / 'sdist', '**/*.c'),
+            ('/usr/include/linux', '*.h'),
+            ('/usr/include', '*.h'),
+        ],
         ('test', 'c'): [(NPM / 'better-sqlite3/deps/sqlite3', 'sqlite3.c')],
         ('fit', 'python'): [(SITE / 'django', '**/*.py'), (SITE / 'pip', '**/*.py')],
-        ('test', 'python'): [(Path(json.__file__).parents[1], '*.py'), (Path(json.__file__).parents[1] / 'asyncio', '*.py')],
-        ('fit', 'js'): [(NPM / 'eslint/lib', '**/*.js'), (NPM / 'ajv/lib', '**/*.ts'), (NPM / 'vue', '**/*.js')],
-        ('test', 'js'): [(NPM / 'express', 'lib/*.js'), (NPM / 'lodash', '*.js'), (NPM / 'preact', '**/*.js')],
-        ('fit', 'markdown'): [(NPM, 'eslint*/*.md'), (NPM / 'vue', '*.md'), (NPM / 'ajv', '*.md'), (NPM, '[a-m]*/README.md')],
+        ('test', 'python'): [
+            (Path(json.__file__).parents[1], '*.py'),
+            (Path(json.__file__).parents[1] / 'asyncio', '*.py'),
+        ],
+        ('fit', 'js'): [
+            (NPM / 'eslint/lib', '**/*.js'),
+            (NPM / 'ajv/lib', '**/*.ts'),
+            (NPM / 'vue', '**/*.js'),
+        ],
+        ('test', 'js'): [
+            (NPM / 'express', 'lib/*.js'),
+            (NPM / 'lodash', '*.js'),
+            (NPM / 'preact', '**/*.js'),
+        ],
+        ('fit', 'markdown'): [
+            (NPM, 'eslint*/*.md'),
+            (NPM / 'vue', '*.md'),
+            (NPM / 'ajv', '*.md'),
+            (NPM, '[a-m]*/README.md'),
+        ],
         ('test', 'markdown'): [(NPM, '[p-z]*/README.md')],
-        ('fit', 'shell-html'): [('/usr/bin', 'git-*'), ('/usr/share/doc/git/html', '*.html'), (SITE / 'django', '**/*.html')],
+        ('fit', 'html'): [(SHARE / 'doc/git/html', '*.html'), (SITE / 'django', '**/*.html')],
     }.get((which, kind), [])
     for folder, pattern in files:
         found = sorted(Path(folder).glob(pattern))
@@ -223,11 +313,16 @@ def texts(which, kind, rng):
         for name in ('en', 'de', 'fr', 'ru', 'ja', 'ar'):
             yield 'mediawiki', read(SHARE / f'mediawiki/languages/i18n/{name}.json')
     if kind == 'json' and which == 'test':
-        yield from (('octokit', t) for t in
-                    json_members(NPM / '@octokit/openapi/generated/api.github.com.json', rng, True))
+        yield from (
+            ('octokit', t)
+            for t in json_members(NPM / '@octokit/openapi/generated/api.github.com.json', rng, True)
+        )
         yield 'mime-db', read(NPM / 'mime-db/db.json')
     if kind == 'numbers':
         source = numbers(which, rng)
+        yield from (('made', next(source)) for _ in range(120))
+    if kind == 'oddities':
+        source = oddities(which, rng)
         yield from (('made', next(source)) for _ in range(120))
 
 
@@ -238,24 +333,35 @@ def cut(text, length, rng):
     if len(raw) <= length:
         return text.strip()
     at = rng.randrange(len(raw) - length)
-    breaks = [m.end() for m in re.finditer(rb'\n|[.!?] |\xe3\x80\x82', raw[max(0, at - 400):at])]
+    breaks = [m.end() for m in re.finditer(rb'\n|[.!?] |\xe3\x80\x82', raw[max(0, at - 400) : at])]
     at = max(0, at - 400) + breaks[-1] if breaks else at
-    piece = raw[at:at + length].decode('utf-8', errors='ignore')
+    piece = raw[at : at + length].decode('utf-8', errors='ignore')
     ends = [m.end() for m in re.finditer(r'\n|[.!?](?= )|。|[,;] |\s', piece)]
     if ends and ends[-1] > len(piece) / 2:
-        piece = piece[:ends[-1]]
+        piece = piece[: ends[-1]]
     return piece.strip()
 
 
 def main():
-    kinds = list(LANGUAGES) + ['c', 'python', 'js', 'markdown', 'shell-html', 'json', 'numbers']
+    kinds = list(LANGUAGES) + [
+        'c',
+        'python',
+        'js',
+        'markdown',
+        'html',
+        'json',
+        'numbers',
+        'oddities',
+    ]
     for which, wanted in (('fit', 160), ('test', 80)):
         for kind in kinds:
             rng = random.Random(f'{which} {kind}')
             by_source = {}
             for source, text in texts(which, kind, rng):
                 if len(text) > SHORTEST:
-                    by_source.setdefault(source if kind in LANGUAGES or kind == 'json' else '', []).append((source, text))
+                    by_source.setdefault(
+                        source if kind in LANGUAGES or kind == 'json' else '', []
+                    ).append((source, text))
             seen, tries = set(), 0
             while by_source and len(seen) < wanted and tries < 20 * wanted:
                 tries += 1
@@ -265,8 +371,12 @@ def main():
                 if len(piece.encode()) < SHORTEST or piece in seen:
                     continue
                 seen.add(piece)
-                print(json.dumps({'set': which, 'kind': kind, 'source': source, 'text': piece},
-                                 ensure_ascii=False))
+                print(
+                    json.dumps(
+                        {'set': which, 'kind': kind, 'source': source, 'text': piece},
+                        ensure_ascii=False,
+                    )
+                )
 
 
 main()

