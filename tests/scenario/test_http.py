@@ -39,7 +39,7 @@ def test_http_1_0(weir):
         assert client.closed(2)
 
 
-@pytest.mark.tsan
+@pytest.mark.core
 def test_pipelined_requests_are_answered_in_order(weir, lab):
     lab.queue(lambda e: [0.2, *faulty.Plain("first")], faulty.Stream("sec", "ond"),
               faulty.Plain("third"))
@@ -246,7 +246,7 @@ NEAR = {  # where the standard leaves room
 }
 
 
-@pytest.mark.tsan
+@pytest.mark.core
 @pytest.mark.parametrize("name", MALFORMED)
 def test_malformed(weir, lab, cloud, name):
     status, data = MALFORMED[name]

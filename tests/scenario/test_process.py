@@ -30,7 +30,7 @@ def alive(pid):
         return False
 
 
-@pytest.mark.tsan
+@pytest.mark.core
 @pytest.mark.parametrize("stream", [True, False])
 def test_sigterm_lets_running_answers_end(weir, lab, stream):
     lab.script(SLOW if stream else [1.0, *faulty.Plain("a b c d ")])
