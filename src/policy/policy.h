@@ -17,7 +17,7 @@
 struct policy_model {
     struct view name;
     uint32_t window;    /* tokens; 0: unknown, then nothing is refused for its length */
-    unsigned abilities; /* bits of enum ability */
+    unsigned abilities; /* bits of enum ability; all of them where nothing is known */
     bool loaded;        /* in the engine's memory now */
 };
 
@@ -66,7 +66,7 @@ struct plan_skipped {
 #define PLAN_MAX_CANDIDATES 16
 
 struct plan {
-    enum task task;           /* after header, rules and the confidence floor */
+    enum task_kind task;      /* after header, rules and the confidence floor */
     enum placement placement; /* that decided the order */
     struct view because;      /* "matrix: coding goes outside", "rule 'nights'", "pinned inside" */
     bool pinned;              /* candidates of one side and model only */
@@ -77,7 +77,17 @@ struct plan {
     unsigned n_skipped;
 };
 
-/* False with UNKNOWN_MODEL (neither auto, alias, pin nor a model that some backend has),
+/*
+ * Which model was asked for comes first. `auto`: the policy's free choice. `inside/MODEL` and
+ * `outside/MODEL` (or the side alone: any model of it) pin to that side; an alias (the first whose
+ * pattern matches; pins are no aliases) stands for its target; any other name means the backends
+ * that have a model of that name.
+ * Then the placement: the task is the header's, else the inspected one; the first rule that
+ * matches counts; an inspected task below the confidence floor takes general's row; the row
+ * places. A placement that keeps a request inside binds pinned requests too, so that no pin leads
+ * out of the perimeter; all others only order the candidates of a pinned model.
+ *
+ * False with UNKNOWN_MODEL (neither auto, alias, pin nor a model that some backend has),
  * PROMPT_TOO_LONG (no candidate's window is large enough), BAD_VALUE (needs that no model has,
  * an unknown x-weir-task), NO_BACKEND. `ret_plan` is filled as far as it got, for the ledger. */
 bool policy_decide(const struct config *config, const struct policy_question *question,

@@ -1,0 +1,43 @@
+/*
+ * A request as a set of rows of the weight table: words and pairs of words of the last user
+ * message (its first and last words once more under their own seeds), of the system message, and
+ * the shape of the whole. Training and serving share this code, so that they cannot drift apart;
+ * a change here needs new weights (train/inspect/README.md).
+ */
+#pragma once
+
+#include "llm/request.h"
+
+#define FEATURES_TABLE_BITS 15
+#define FEATURES_MAX        1536
+
+/* Of the text that is looked at, at most 1,600 bytes of the last user message. */
+struct features_shape {
+    size_t bytes;        /* of the whole last user message */
+    unsigned lines;      /* of what is looked at, as all below */
+    unsigned digits;     /* bytes */
+    unsigned high;       /* bytes above ASCII */
+    unsigned marks;      /* punctuation */
+    unsigned code_marks; /* braces, semicolons, angle brackets and their like */
+    unsigned math_marks; /* $ \ ^ = + */
+    unsigned options;    /* lines that begin like "A)", "(b)" or "C." */
+    unsigned bullets;    /* lines that begin with "-", "*" or a number */
+    unsigned repeats;    /* lines whose label before a colon stood on an earlier line: few-shot */
+    unsigned fences;     /* ``` */
+    unsigned questions;  /* question marks */
+    unsigned first_line, last_line; /* bytes */
+    unsigned char last;             /* last visible byte; 0: none */
+    bool json;                      /* holds something like {"name": */
+};
+
+struct features {
+    struct features_shape shape;
+    unsigned n;      /* of rows */
+    unsigned n_body; /* the first ones; those behind them are the system message's */
+    uint16_t rows[FEATURES_MAX];
+};
+
+void features_extract(const struct llm_request *request, struct features *ret_features);
+
+/* The last user message's text; the last message's when no user speaks; empty without messages. */
+struct view features_last_user_text(const struct llm_request *request);

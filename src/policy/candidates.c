@@ -1,0 +1,188 @@
+#include "policy/parts.h"
+
+/* Why backends fell out, for the error when none is left. */
+struct losses {
+    uint32_t largest_window; /* of models that were too small */
+    unsigned needs;          /* bits that models lacked */
+    bool too_long;
+};
+
+struct walk {
+    const struct policy_question *question;
+    const struct target *target;
+    struct arena *arena;
+    struct plan *plan;
+    struct losses losses;
+};
+
+static enum side other_side(enum side side)
+{
+    return side == SIDE_INSIDE ? SIDE_OUTSIDE : SIDE_INSIDE;
+}
+
+static enum side first_side(const struct plan *plan)
+{
+    return plan->placement == PLACE_OUTSIDE || plan->placement == PLACE_OUTSIDE_ONLY ? SIDE_OUTSIDE
+                                                                                     : SIDE_INSIDE;
+}
+
+static bool too_small(const struct policy_model *m, const struct inspect_facts *facts)
+{
+    return m->window > 0 && m->window < facts->window;
+}
+
+static struct view need_name(unsigned missing)
+{
+    return missing & ABILITY_TOOLS    ? VIEW("tools")
+           : missing & ABILITY_IMAGES ? VIEW("images")
+                                      : VIEW("JSON schema");
+}
+
+static void skip(struct walk *w, const struct policy_backend *b, struct view model,
+                 struct view reason)
+{
+    if (w->plan->n_skipped < PLAN_MAX_CANDIDATES)
+        w->plan->skipped[w->plan->n_skipped++] =
+            (struct plan_skipped){.backend_name = b->name, .model = model, .reason = reason};
+}
+
+/* None of the backend's models fits: says why for the one that came nearest. */
+static void skip_unfit(struct walk *w, const struct policy_backend *b)
+{
+    const struct inspect_facts *facts = w->question->facts;
+    const struct policy_model *longest = NULL, *able = NULL;
+    for (unsigned i = 0; i < b->n_models; i++) {
+        const struct policy_model *m = &b->models[i];
+        if (w->target->model.n && !model_matches(b, m, w->target->model))
+            continue;
+        unsigned missing = facts->needs & ~m->abilities;
+        w->losses.needs |= missing;
+        if (!missing && (!longest || m->window > longest->window))
+            longest = m;
+        if (!able)
+            able = m;
+    }
+    if (longest) {
+        w->losses.too_long = true;
+        if (longest->window > w->losses.largest_window)
+            w->losses.largest_window = longest->window;
+        skip(w, b, longest->name,
+             arena_printf(w->arena, "window %u < %u tokens", longest->window, facts->window));
+    } else if (able) {
+        skip(w, b, able->name,
+             CONCAT(w->arena, VIEW("no "), need_name(facts->needs & ~able->abilities)));
+    } else if (b->n_models == 0) {
+        skip(w, b, VIEW_NONE, VIEW("no model is known yet"));
+    } else {
+        skip(w, b, VIEW_NONE, VIEW("does not have the model"));
+    }
+}
+
+static const struct policy_model *fitting_model(const struct walk *w,
+                                                const struct policy_backend *b)
+{
+    const struct inspect_facts *facts = w->question->facts;
+    for (unsigned i = 0; i < b->n_models; i++) {
+        const struct policy_model *m = &b->models[i];
+        if ((w->target->model.n == 0 || model_matches(b, m, w->target->model)) &&
+            (facts->needs & ~m->abilities) == 0 && !too_small(m, facts))
+            return m;
+    }
+    return NULL;
+}
+
+/* The reason why no backend of this side may be asked; empty when it may. */
+static struct view side_barred(const struct walk *w, enum side side)
+{
+    enum placement placement = w->plan->placement;
+    if (w->target->one_side && side != w->target->side)
+        return w->target->side == SIDE_INSIDE ? VIEW("pinned inside") : VIEW("pinned outside");
+    if (placement == PLACE_INSIDE_ONLY && side == SIDE_OUTSIDE)
+        return VIEW("policy: inside only");
+    if (placement == PLACE_OUTSIDE_ONLY && side == SIDE_INSIDE && !w->plan->pinned)
+        return VIEW("policy: outside only");
+    return VIEW_NONE;
+}
+
+static void add(struct walk *w, const struct policy_backend *b, bool first)
+{
+    struct plan *plan = w->plan;
+    const struct policy_model *m = fitting_model(w, b);
+    if (!m) {
+        skip_unfit(w, b);
+        return;
+    }
+    if (plan->n_candidates == PLAN_MAX_CANDIDATES) {
+        skip(w, b, m->name, VIEW("the plan is full"));
+        return;
+    }
+    struct view reason = !b->available ? VIEW("node down: only if nothing else is left")
+                         : first       ? plan->because
+                                       : VIEW("fallback: other side");
+    plan->candidates[plan->n_candidates++] = (struct plan_candidate){.backend = b->index,
+                                                                     .side = b->side,
+                                                                     .backend_name = b->name,
+                                                                     .model = m->name,
+                                                                     .reason = reason,
+                                                                     .available = b->available};
+}
+
+/* The backends of one side that are available, or those that are not, in the config's order. */
+static void add_side(struct walk *w, const struct policy_fleet *fleet, enum side side, bool first,
+                     bool available)
+{
+    struct view barred = side_barred(w, side);
+    for (unsigned i = 0; i < fleet->n_backends; i++) {
+        const struct policy_backend *b = &fleet->backends[i];
+        if (b->side != side || b->available != available)
+            continue;
+        if (barred.n)
+            skip(w, b, VIEW_NONE, barred);
+        else
+            add(w, b, first);
+    }
+}
+
+static bool nothing_fits(const struct walk *w, struct error *err)
+{
+    const struct inspect_facts *facts = w->question->facts;
+    if (w->losses.too_long) {
+        error_set(err, ERROR_PROMPT_TOO_LONG,
+                  "The request needs about %u tokens (%u of prompt); the largest window that it "
+                  "may use has %u.",
+                  facts->window, facts->tokens_in, w->losses.largest_window);
+        error_hint(err, facts->window > facts->tokens_in
+                            ? "Shorten the messages or lower max_tokens."
+                            : "Shorten the messages.");
+        return error_param(err, VIEW("messages"));
+    }
+    if (w->losses.needs) {
+        struct view need = need_name(w->losses.needs);
+        error_set(err, ERROR_BAD_VALUE,
+                  "The request needs %.*s, which no model that it may use "
+                  "offers.",
+                  VIEW_ARG(need));
+        error_hint(err, "Leave them out, ask for another model, or give a backend one with this "
+                        "ability.");
+        return error_param(err, w->losses.needs & ABILITY_TOOLS    ? VIEW("tools")
+                                : w->losses.needs & ABILITY_IMAGES ? VIEW("messages")
+                                                                   : VIEW("response_format"));
+    }
+    error_set(err, ERROR_NO_BACKEND, "No backend may answer this request (%.*s).",
+              (int)(w->plan->because.n < 120 ? w->plan->because.n : 120), w->plan->because.p);
+    return error_hint(err, "Configure a backend on the side that the policy allows, or change the "
+                           "policy.");
+}
+
+bool collect_candidates(const struct policy_question *question, const struct policy_fleet *fleet,
+                        const struct target *target, struct arena *a, struct plan *plan,
+                        struct error *err)
+{
+    struct walk w = {.question = question, .target = target, .arena = a, .plan = plan};
+    enum side side = first_side(plan);
+    add_side(&w, fleet, side, true, true);
+    add_side(&w, fleet, other_side(side), false, true);
+    add_side(&w, fleet, side, true, false);
+    add_side(&w, fleet, other_side(side), false, false);
+    return plan->n_candidates > 0 || nothing_fits(&w, err);
+}
