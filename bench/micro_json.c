@@ -14,8 +14,7 @@
 #include <stdlib.h>
 
 static const char *const sentences[] = {
-    "The customer wrote on Monday that the parcel had not arrived, although tracking said "
-    "\"delivered\".\n",
+    "The customer wrote on Monday that the parcel had not come, tracking said \"delivered\".\n",
     "Please summarise the thread below in five bullet points and name the open questions.\n",
     "Die Rechnung über 1.240,50 € wurde am 3. März beglichen; die Mahnung war also unbegründet.\n",
     "\tfor (size_t i = 0; i < n; i++) { total += items[i].price * items[i].count; }\n",

@@ -1,4 +1,59 @@
-int main(void)
+/* The command table. */
+#include "cli/check.h"
+#include "cli/config.h"
+#include "cli/ledger.h"
+#include "cli/route.h"
+#include "cli/serve.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int version(int argc, char **argv)
 {
+    (void)argc;
+    (void)argv;
+    puts("weir " WEIR_VERSION);
     return 0;
+}
+
+static int help(int argc, char **argv);
+
+static const struct command {
+    const char *name, *help;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"serve", "answer requests from inside or outside", cli_serve},
+    {"check", "is the config right, do the backends answer", cli_check},
+    {"route", "where a request would go, and why", cli_route},
+    {"ledger", "what was answered, where, for how much", cli_ledger},
+    {"config", "the config with every default filled in", cli_config},
+    {"version", "the version", version},
+    {"help", "this", help},
+};
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static int help(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    puts("weir: one endpoint in front of self-hosted and managed language models\n"
+         "\nusage: weir COMMAND [OPTION]...   (weir COMMAND --help says more)\n");
+    for (size_t i = 0; i < COMMANDS; i++)
+        printf("  %-8s %s\n", commands[i].name, commands[i].help);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "help";
+
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    if (strcmp(name, "--version") == 0)
+        name = "version";
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return commands[i].run(argc > 1 ? argc - 1 : 0, argv + 1);
+    fprintf(stderr, "weir: there is no command '%s'; `weir help` lists them\n", name);
+    return 2;
 }

@@ -206,6 +206,7 @@ struct config_found {
     enum engine engine;
     struct view url;
     const char *key_env; /* the environment variable that holds its key; NULL: no key */
+    const char *model;   /* its only model; NULL: the engine's own list */
 };
 
 /* The snapshot for what was found; backends are named after their engine. Same path as a file:

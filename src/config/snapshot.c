@@ -126,6 +126,8 @@ static void write_found(const struct config_found *found, unsigned i, struct buf
     show_text(out, found[i].url);
     if (found[i].key_env)
         buf_printf(out, "\n  key: \"${%s}\"", found[i].key_env);
+    if (found[i].model)
+        buf_printf(out, "\n  models: [%s]", found[i].model);
     buf_append_char(out, '\n');
 }
 

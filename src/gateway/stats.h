@@ -35,7 +35,6 @@ struct stats {
     _Atomic(uint64_t) exchanges, refused, cancelled, failovers, cut_streams, ledger_lost;
     _Atomic(uint64_t) by_task[TASK_COUNT];
 };
-};
 
 /* Books a finished exchange. */
 void stats_record(struct stats *s, const struct ledger_record *r);

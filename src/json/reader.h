@@ -125,4 +125,6 @@ struct view json_decode(struct json_text text, struct arena *a);
 size_t json_decode_to(char *to, struct json_text text);
 /* As much of it as fits, in whole characters. */
 size_t json_decode_prefix(char *to, size_t room, struct json_text text);
+/* Whether both stand for the same text. */
+bool json_text_same(struct json_text a, struct json_text b);
 bool json_text_eq(struct json_text text, struct view plain);

@@ -35,6 +35,8 @@ static void escape(struct buf *out, char c)
 
 void json_quote(struct buf *out, struct view text)
 {
+    if (!text.p) /* there is no arithmetic with NULL */
+        text = VIEW("");
     const char *p = text.p, *end = p + text.n;
 
     buf_append_char(out, '"');

@@ -77,7 +77,7 @@ static bool join_pieces(struct message_reader *m)
         return no_memory(m->err);
     size_t n = 0;
     for (const struct piece *p = m->pieces; p; p = p->next) {
-        if (n > 0)
+        if (p != m->pieces)
             to[n++] = '\n';
         n += json_decode_to(to + n, p->text);
     }

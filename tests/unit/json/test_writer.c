@@ -51,6 +51,7 @@ static void test_quote(void **state)
         const char *quoted;
     } rows[] = {
         {VIEW_LIT(""), "\"\""},
+        {{NULL, 0}, "\"\""},
         {VIEW_LIT("a longer run of plain text, then \"quotes\""),
          "\"a longer run of plain text, then \\\"quotes\\\"\""},
         {VIEW_LIT("\\ \n\r\t\b\x01\0/\x7f"), "\"\\\\ \\n\\r\\t\\u0008\\u0001\\u0000/\x7f\""},

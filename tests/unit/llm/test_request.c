@@ -98,6 +98,28 @@ static void test_fields(void **state)
     assert_false(llm_metadata_get(VIEW(""), VIEW("team"), arena, &value));
 }
 
+static void test_joined_parts(void **state)
+{
+    static const struct {
+        const char *parts, *text;
+    } rows[] = {
+        {"", ""},
+        {"{\"type\":\"text\",\"text\":\"\"}", ""},
+        {"{\"type\":\"text\",\"text\":\"\\u0061\"}", "a"},
+        {"{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"text\",\"text\":\"\\u0062\"}", "a\nb"},
+        {"{\"type\":\"text\",\"text\":\"\"},{\"type\":\"text\",\"text\":\"b\"}", "\nb"},
+    };
+    char body[512];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        snprintf(body, sizeof(body),
+                 "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[%s]}]}",
+                 rows[i].parts);
+        assert_view(read_ok(body).messages[0].text, rows[i].text);
+    }
+}
+
 static void test_defaults(void **state)
 {
     static const struct {
@@ -383,6 +405,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_fields, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_joined_parts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_defaults, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many_messages, set_up, tear_down),

@@ -1,0 +1,102 @@
+#include "cli/check.h"
+
+#include "cli/common.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+enum { PATIENCE_MS = 5000 };
+
+static const char usage[] =
+    "usage: weir check [--config FILE] [--offline]\n"
+    "\n"
+    "Reads the config (file:line:column of what is wrong, and what to write instead) and asks "
+    "every\n"
+    "node which models it has. Exit status 1 when the config is wrong or a node does not answer.\n"
+    "\n"
+    "      --offline   only the config\n";
+
+struct check {
+    struct config *config;
+    unsigned failed;
+    struct error error;
+};
+
+static void report(const struct config_backend *b, struct node *n, const struct node_models *m,
+                   const struct error *err, void *arg)
+{
+    struct check *k = arg;
+
+    printf("%-8s %-12.*s %.*s  ", side_name(b->side), VIEW_ARG(b->name), VIEW_ARG(n->text));
+    if (!m) {
+        printf("does not answer: %s\n", err->text);
+        if (err->hint[0])
+            printf("%24s%s\n", "", err->hint);
+        k->failed++;
+        return;
+    }
+    printf("ok, %u model%s", m->n, m->n == 1 ? "" : "s");
+    for (unsigned i = 0; i < m->n && i < 6; i++) {
+        printf("%s%.*s", i ? ", " : ": ", VIEW_ARG(m->models[i].name));
+        if (m->models[i].window)
+            printf(" (%u tokens)", m->models[i].window);
+    }
+    printf("%s\n", m->n > 6 ? ", ..." : "");
+    for (unsigned i = 0; i < b->n_models; i++) {
+        bool has = false;
+        for (unsigned k2 = 0; k2 < m->n && !has; k2++)
+            has = view_eq(m->models[k2].name, b->models[i].name);
+        if (!has) {
+            printf("%24sit does not list %.*s, which the config names\n", "",
+                   VIEW_ARG(b->models[i].name));
+            k->failed++;
+        }
+    }
+}
+
+static void ask_all(void *arg)
+{
+    struct check *k = arg;
+    struct fleet *f = fleet_new(k->config, &k->error);
+
+    if (!f) {
+        k->failed++;
+        cli_fail(&k->error);
+        return;
+    }
+    cli_probe_fleet(f, PATIENCE_MS, report, k);
+    fleet_unref(f);
+}
+
+int cli_check(int argc, char **argv)
+{
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"offline", no_argument, NULL, 'o'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    struct check k = {0};
+    const char *path = NULL;
+    bool offline = false;
+    struct error err;
+
+    for (int o; (o = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
+        if (o == 'c') {
+            path = optarg;
+        } else if (o == 'o') {
+            offline = true;
+        } else {
+            fputs(usage, o == 'h' ? stdout : stderr);
+            return o == 'h' ? 0 : 2;
+        }
+    }
+    k.config = cli_load(path);
+    if (!k.config)
+        return 1;
+    printf("the config is valid: %u backend%s\n", k.config->n_backends,
+           k.config->n_backends == 1 ? "" : "s");
+    if (!offline && !cli_on_loop(ask_all, &k, &err))
+        return cli_fail(&err);
+    config_unref(k.config);
+    node_free_all();
+    return k.failed ? 1 : 0;
+}

@@ -1,0 +1,141 @@
+#include "cli/common.h"
+
+#include "cli/discover.h"
+#include "fleet/probe.h"
+#include "run/task.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+int cli_fail(const struct error *err)
+{
+    fprintf(stderr, "weir: %s\n", err->text);
+    if (err->hint[0])
+        fprintf(stderr, "      %s\n", err->hint);
+    return 1;
+}
+
+static const char *usual_file(void)
+{
+    static const char *const places[] = {"weir.yaml", "/etc/weir/weir.yaml"};
+
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+        if (access(places[i], R_OK) == 0)
+            return places[i];
+    return NULL;
+}
+
+struct config *cli_load(const char *path)
+{
+    struct error err;
+    struct config *c;
+
+    if (!path)
+        path = usual_file();
+    if (path) {
+        c = config_load(path, VIEW_NONE, &err);
+        fprintf(stderr, "config: %s\n", path);
+    } else {
+        fprintf(stderr, "config: no file; looking for engines on this machine\n");
+        c = discover(&err);
+    }
+    if (!c) {
+        cli_fail(&err);
+        return NULL;
+    }
+    fprintf(stderr, "%.*s", VIEW_ARG(config_warnings(c)));
+    return c;
+}
+
+struct on_loop {
+    struct loop *loop;
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+static void run(void *arg)
+{
+    struct on_loop *o = arg;
+    o->fn(o->arg);
+    loop_stop(o->loop);
+}
+
+bool cli_on_loop(void (*fn)(void *arg), void *arg, struct error *err)
+{
+    struct on_loop o = {.loop = loop_new(0, err), .fn = fn, .arg = arg};
+
+    if (!o.loop)
+        return false;
+    bool ok = task_spawn(o.loop, "command", run, &o) != NULL;
+    if (ok)
+        loop_run(o.loop);
+    else
+        error_set(err, ERROR_NO_MEMORY, "no memory for a task");
+    loop_free(o.loop);
+    return ok;
+}
+
+/* ---- asking all nodes ------------------------------------------------------------------------ */
+
+struct round {
+    struct fleet *fleet;
+    int64_t timeout_ms;
+    cli_report_fn *report;
+    void *arg;
+    unsigned running;
+    struct task *waiter;
+};
+
+struct ask {
+    struct round *round;
+    struct node *node;
+    const struct config_backend *backend;
+};
+
+static void ask_node(void *arg)
+{
+    struct ask *k = arg;
+    struct round *r = k->round;
+    struct error err = {.code = ERROR_NONE};
+
+    struct node_models *m = probe_models(k->node, k->backend, r->timeout_ms, &err);
+    if (r->report)
+        r->report(k->backend, k->node, m, &err, r->arg);
+    if (m)
+        node_set_models(k->node, m);
+    http_origin_trim(&k->node->origin, 0);
+    free(k);
+    if (--r->running == 0)
+        task_wake(r->waiter);
+}
+
+void cli_probe_fleet(struct fleet *f, int64_t timeout_ms, cli_report_fn *report, void *arg)
+{
+    const struct config *c = fleet_config(f);
+    struct round r = {.fleet = f,
+                      .timeout_ms = timeout_ms,
+                      .report = report,
+                      .arg = arg,
+                      .waiter = task_current()};
+
+    for (unsigned i = 0; i < c->n_backends; i++) {
+        unsigned n;
+        struct node *const *nodes = fleet_nodes(f, i, &n);
+        for (unsigned k = 0; k < n; k++) {
+            struct ask *ask = malloc(sizeof(*ask));
+            if (!ask)
+                continue;
+            *ask = (struct ask){&r, nodes[k], &c->backends[i]};
+            if (task_spawn(loop_current(), "ask", ask_node, ask))
+                r.running++;
+            else
+                free(ask);
+        }
+    }
+    while (r.running > 0)
+        if (task_park(TIMER_NEVER, TASK_UNCANCELLABLE) != WAIT_READY)
+            break;
+    fleet_refresh(f);
+    fleet_set_known(f);
+}

@@ -1,0 +1,22 @@
+/* What several commands share. */
+#pragma once
+
+#include "config/config.h"
+#include "fleet/fleet.h"
+
+/* Prints an error of a command to standard error, and what to do. Returns the exit status 1. */
+int cli_fail(const struct error *err);
+
+/* The configuration of `path`; NULL: the file that lies in the usual places (weir.yaml here, then
+ * /etc/weir/weir.yaml), and without one what discovery finds. Prints where it came from, its
+ * warnings, and errors; NULL after an error. */
+struct config *cli_load(const char *path);
+
+/* Runs fn(arg) as a task on a loop of its own and returns when it has ended. */
+bool cli_on_loop(void (*fn)(void *arg), void *arg, struct error *err) MUST_CHECK;
+
+/* Asks every node for its models, all at the same time, at most `timeout_ms`. `report` is called
+ * for each node (models NULL: `err` says why); NULL: no report. In a task. */
+typedef void cli_report_fn(const struct config_backend *backend, struct node *n,
+                           const struct node_models *models, const struct error *err, void *arg);
+void cli_probe_fleet(struct fleet *f, int64_t timeout_ms, cli_report_fn *report, void *arg);
