@@ -20,7 +20,7 @@ from faulty import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("WEIR_BIN", ROOT / "build" / "weir")).resolve()
-LOOPS = int(os.environ.get("WEIR_LOOPS", "1"))
+LOOPS = int(os.environ.get("WEIR_LOOPS", "4"))
 SLACK = float(os.environ.get("WEIR_SLACK", "1"))  # sanitizers: every time limit is this much longer
 TASKS = ["classification", "extraction", "summarization", "translation", "support_faq",
          "reasoning", "coding", "creative", "general"]

@@ -10,7 +10,7 @@ from harness import SLACK, backend, eventually
 DOWN = {"stall": [faulty.STALL], "rst": [faulty.RST], "500": faulty.failing(500)}
 
 
-@pytest.mark.tsan
+@pytest.mark.core
 @pytest.mark.parametrize("how", DOWN)
 def test_the_fourth_request_waits_no_time(start, lab, cloud, how):
     weir = start(backend("lab", "inside", lab, first_token="300ms"),
