@@ -14,9 +14,9 @@ _Static_assert((int)LLM_NEED_TOOLS == (int)ABILITY_TOOLS &&
 static void hand_rules(const struct llm_request *r, float scores[MODEL_HEADS])
 {
     if (r->schema.n) {
-        scores[TASK_EXTRACTION] += 1.5F;
+        scores[TASK_EXTRACTION] += 3.0F;
         if (view_find(view_first(r->schema, 4096), VIEW("\"enum\"")) != VIEW_NPOS)
-            scores[TASK_CLASSIFICATION] += 1.0F;
+            scores[TASK_CLASSIFICATION] += 2.5F;
     }
     if (r->needs & LLM_NEED_IMAGES)
         scores[TASK_GENERAL] += 1.0F;
