@@ -58,8 +58,9 @@ struct config_backend {
     unsigned n_nodes;
     struct config_model *models; /* none: the engine's own list */
     unsigned n_models;
-    struct view key;     /* Weir's credential for this backend; secret, may be empty */
-    struct view ca_file; /* PEM bundle instead of the system's trust store; may be empty */
+    struct view key;       /* Weir's credential for this backend; secret, may be empty */
+    struct view key_shown; /* what config_show() prints for it: "${NAME}" or "***" */
+    struct view ca_file;   /* PEM bundle instead of the system's trust store; may be empty */
     int64_t connect_ms, first_token_ms, between_tokens_ms, total_ms;
     int64_t
         cost_per_hour_nano; /* of one node, nano-dollars: hardware, power, people; 0: not given */
@@ -77,7 +78,7 @@ struct config_alias {
 };
 
 /* The tasks that inspection knows; the rows of the decision matrix. */
-enum task {
+enum task_kind {
     TASK_CLASSIFICATION,
     TASK_EXTRACTION,
     TASK_SUMMARIZATION,
@@ -91,9 +92,9 @@ enum task {
 #define TASK_COUNT 9
 
 /* "classification", ..., "support_faq", ... */
-const char *task_name(enum task task);
+const char *task_name(enum task_kind task);
 /* Also accepts "summarisation". */
-bool task_from_name(struct view name, enum task *ret_task);
+bool task_from_name(struct view name, enum task_kind *ret_task);
 
 /* Where a row of the matrix sends its task. */
 enum placement {
@@ -121,14 +122,14 @@ struct config_rule {
     struct view header_name, header_value;     /* value is a glob */
     struct view metadata_name, metadata_value; /* value is a glob */
     bool has_task;
-    enum task task_is;
+    enum task_kind task_is;
     double complexity_above; /* < 0: not named */
     int minutes_from,
         minutes_to; /* local time of day, from inclusive, to exclusive, may wrap; -1 */
     /* What it does: gives the placement, or sets the task and lets the matrix place it. */
     bool sets_placement, sets_task;
     struct config_row place;
-    enum task task_set;
+    enum task_kind task_set;
 };
 
 struct config_policy {
@@ -173,6 +174,8 @@ struct config {
 
     /* timeouts, ms */
     int64_t head_ms, body_ms, keepalive_ms, client_stall_ms, drain_ms;
+    /* of backends that do not say their own; each backend has them filled in already */
+    int64_t connect_ms, first_token_ms, between_tokens_ms, total_ms;
 
     /* breaker and health */
     unsigned breaker_failures;
@@ -186,12 +189,29 @@ struct config {
     struct config_price *prices; /* before the project's own table */
     unsigned n_prices;
 
-    int refs; /* atomic; through config_ref() and config_unref() only */
+    struct view warnings; /* through config_warnings() */
+    int refs;             /* atomic; through config_ref() and config_unref() only */
 };
 
 /* Reads `path`, or `text` when it is not empty (then `path` only names it in errors). `${NAME}` in
  * a value is the environment variable. Errors say file:line:column and what to write instead. */
 struct config *config_load(const char *path, struct view text, struct error *err) MUST_CHECK;
+
+/* All defaults and no backends: what `weir config show` prints without a file. */
+struct config *config_defaults(struct error *err) MUST_CHECK;
+
+/* A server that was found without a config file. */
+struct config_found {
+    enum side side;
+    enum engine engine;
+    struct view url;
+    const char *key_env; /* the environment variable that holds its key; NULL: no key */
+};
+
+/* The snapshot for what was found; backends are named after their engine. Same path as a file:
+ * a text is written and goes through config_load(). */
+struct config *config_from_discovery(const struct config_found *found, unsigned n,
+                                     struct error *err) MUST_CHECK;
 
 /* Warnings that config_load() found in a valid file (unknown but harmless things, insecure
  * settings), one a line; empty when there are none. Owned by the snapshot. */
@@ -212,5 +232,7 @@ void config_document(struct buf *out);
 bool config_may_follow(const struct config *now, const struct config *next,
                        struct error *err) MUST_CHECK;
 
+/* `http://host:port/prefix`; a trailing `/v1` is cut, user:password is refused. The strings are
+ * copied into `a`. The text never stands in an error, as it may hold a secret. */
 bool config_url_parse(struct view text, struct arena *a, struct config_url *ret_url,
                       struct error *err) MUST_CHECK;

@@ -17,7 +17,7 @@ const char *engine_name(enum engine engine)
     return names[engine];
 }
 
-const char *task_name(enum task task)
+const char *task_name(enum task_kind task)
 {
     static const char *const names[TASK_COUNT] = {
         [TASK_CLASSIFICATION] = "classification",
@@ -33,13 +33,13 @@ const char *task_name(enum task task)
     return names[task];
 }
 
-bool task_from_name(struct view name, enum task *ret_task)
+bool task_from_name(struct view name, enum task_kind *ret_task)
 {
     if (view_eq_nocase(name, VIEW("summarisation")))
         name = VIEW("summarization");
     for (unsigned i = 0; i < TASK_COUNT; i++) {
-        if (view_eq_nocase(name, view_str(task_name((enum task)i)))) {
-            *ret_task = (enum task)i;
+        if (view_eq_nocase(name, view_str(task_name((enum task_kind)i)))) {
+            *ret_task = (enum task_kind)i;
             return true;
         }
     }

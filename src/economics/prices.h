@@ -14,6 +14,11 @@
 struct price {
     int64_t input, cached_input, output; /* pico-dollars a token */
     const char *as_of;                   /* "2026-11-01", or "config" */
+    /* Some vendors charge a long prompt, as a whole, at other prices. */
+    struct price_lengthy {
+        uint32_t above_tokens; /* of input; 0: they do not */
+        int64_t input, cached_input, output;
+    } lengthy;
 };
 
 /* False: unpriced. Dated names ("gpt-5-mini-2025-08-07") match their family's row. */

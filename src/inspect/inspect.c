@@ -23,7 +23,7 @@ static void hand_rules(const struct llm_request *r, float scores[MODEL_HEADS])
 }
 
 /* Probabilities from scores, in place; returns the best. */
-static enum task softmax(float scores[TASK_COUNT])
+static enum task_kind softmax(float scores[TASK_COUNT])
 {
     unsigned best = 0;
     float sum = 0;
@@ -35,7 +35,7 @@ static enum task softmax(float scores[TASK_COUNT])
         sum += scores[k] = expf(scores[k] - top);
     for (unsigned k = 0; k < TASK_COUNT; k++)
         scores[k] /= sum;
-    return (enum task)best;
+    return (enum task_kind)best;
 }
 
 /* What a task asks of a model on the whole; weighed by the task's probability. */
@@ -70,7 +70,7 @@ static double complexity_of(const struct llm_request *r, const struct features_s
 
 /* The strongest cue of the shape that speaks for the task; else the words do. */
 static const char *why_of(const struct llm_request *r, const struct features_shape *shape,
-                          enum task task)
+                          enum task_kind task)
 {
     bool examples = shape->repeats > 1;
     switch (task) {

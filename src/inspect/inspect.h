@@ -11,7 +11,7 @@
 #include "llm/request.h"
 
 struct inspect_facts {
-    enum task task;
+    enum task_kind task;
     double confidence;  /* 0..1, of `task` */
     double complexity;  /* 0..1 */
     uint32_t tokens_in; /* estimate of the whole prompt */

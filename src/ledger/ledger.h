@@ -18,7 +18,8 @@
 struct ledger;
 struct ledger_commit;
 
-/* Called once, on the writer thread. */
+/* Called once, on the writer thread. A record whose id stands in the file already is answered with
+ * false, without harm to the others. */
 typedef void ledger_done_fn(struct ledger_commit *commit, bool committed);
 
 /* One submission; the submitter owns it and keeps it alive until `done` was called. */
@@ -44,14 +45,15 @@ void ledger_close(struct ledger *l);
 void ledger_submit(struct ledger *l, struct ledger_commit *commit);
 void ledger_flush(struct ledger *l);
 
-/* Written with the next commit; copied at once. */
+/* Written with the next commit, and kept until one succeeds; copied at once. ledger_flush() wakes
+ * the writer for hours too. */
 void ledger_add_node_hours(struct ledger *l, const struct ledger_node_hours *hours);
 
 /* True while the file takes no writes; `err` says why when not NULL. */
 bool ledger_failing(struct ledger *l, struct error *err);
 
-/* Rising, unique in this process and after a restart: milliseconds since the epoch x 2^20 + count.
- * Any thread. */
+/* Rising, unique in this process and after a restart: milliseconds since the epoch x 2^20 + a count
+ * that begins at a number of each process's own. Any thread. */
 int64_t ledger_next_id(void);
 
 struct ledger_stats {

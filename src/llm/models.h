@@ -16,5 +16,5 @@ struct llm_model_facts {
 };
 
 /* The first row whose pattern (`*` stands for anything) matches the name, without the part before
- * a last '/', compared without case. */
+ * a last '/' and without the `ft:` of a fine-tuned one, compared without case. */
 struct llm_model_facts llm_model_facts(struct view model);

@@ -41,7 +41,9 @@ struct llm_request {
     struct view metadata; /* raw JSON object; may be empty */
 
     /* Where the edits go. A member's span runs from its key's quote to the end of its value. */
-    struct llm_span model_value, stream_options, stream_options_usage, first_member_gap;
+    struct llm_span model_value;
+    struct llm_span stream_options; /* its value, an object or null */
+    struct llm_span usage_value;    /* of stream_options.include_usage */
     struct llm_span max_tokens_member, max_completion_tokens_member, temperature_member,
         top_p_member;
 };
@@ -78,4 +80,4 @@ bool llm_request_write(const struct llm_request *request, const struct llm_rewri
 
 /* One string value of a flat JSON object such as `metadata`, decoded; false when not there. */
 bool llm_metadata_get(struct view metadata, struct view name, struct arena *a,
-                      struct view *ret_value);
+                      struct view *ret_value) MUST_CHECK;

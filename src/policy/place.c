@@ -53,7 +53,7 @@ static bool time_holds(const struct config_rule *rule, int minute)
 }
 
 static bool rule_holds(const struct config_rule *rule, const struct policy_question *q,
-                       enum task task, struct arena *a)
+                       enum task_kind task, struct arena *a)
 {
     return glob_holds(q->model, rule->model) && glob_holds(q->key, rule->key) &&
            glob_holds(q->user, rule->user) && (!rule->has_task || rule->task_is == task) &&
@@ -68,7 +68,7 @@ static bool bad_task_header(struct view value, struct error *err)
     char names[160];
     size_t n = 0;
     for (unsigned i = 0; i < TASK_COUNT; i++) {
-        struct view name = view_str(task_name((enum task)i));
+        struct view name = view_str(task_name((enum task_kind)i));
         if (n + name.n + 2 > sizeof names)
             break;
         memcpy(names + n, i ? ", " : "  ", 2);
@@ -142,7 +142,7 @@ static bool rows_equal(struct config_row x, struct config_row y)
 }
 
 static const struct config_rule *first_rule(const struct config *config,
-                                            const struct policy_question *q, enum task task,
+                                            const struct policy_question *q, enum task_kind task,
                                             struct arena *a, struct view *ret_label)
 {
     for (unsigned i = 0; i < config->policy.n_rules; i++) {
@@ -160,7 +160,7 @@ bool place_task(const struct config *config, const struct policy_question *quest
 {
     const struct config_policy *policy = &config->policy;
     double complexity = question->facts->complexity;
-    enum task task = question->facts->task;
+    enum task_kind task = question->facts->task;
     bool told = question->task_header.n > 0;
     if (told && !task_from_name(question->task_header, &task))
         return bad_task_header(question->task_header, err);

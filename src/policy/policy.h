@@ -66,7 +66,7 @@ struct plan_skipped {
 #define PLAN_MAX_CANDIDATES 16
 
 struct plan {
-    enum task task;           /* after header, rules and the confidence floor */
+    enum task_kind task;      /* after header, rules and the confidence floor */
     enum placement placement; /* that decided the order */
     struct view because;      /* "matrix: coding goes outside", "rule 'nights'", "pinned inside" */
     bool pinned;              /* candidates of one side and model only */

@@ -24,7 +24,7 @@ static struct inspect_facts look(const char *system, const char *user)
 }
 
 static const struct {
-    enum task task;
+    enum task_kind task;
     const char *system, *user;
 } obvious[] = {
     /* classification */

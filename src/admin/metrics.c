@@ -1,0 +1,176 @@
+/*
+ * Names follow OpenTelemetry's GenAI conventions where they have one (gen_ai_*), with `side` and
+ * `backend` as labels, so that latency and errors of both paths are watched apart; weir_* is what
+ * they lack.
+ */
+#include "admin/admin.h"
+
+#include "base/clock.h"
+#include "egress/egress.h"
+
+static uint64_t get(const _Atomic(uint64_t) *from)
+{
+    return atomic_load_explicit(from, memory_order_relaxed);
+}
+
+static void family(struct buf *b, const char *name, const char *type, const char *help)
+{
+    buf_printf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void one(struct buf *b, const char *name, const char *type, const char *help, double value)
+{
+    family(b, name, type, help);
+    buf_printf(b, "%s %.17g\n", name, value);
+}
+
+static void labels(struct buf *b, const struct stats_backend *s)
+{
+    buf_printf(b, "side=\"%s\",backend=\"%s\"", side_name(s->side), s->name);
+}
+
+static void histogram(struct buf *b, const char *name, const struct stats_backend *s,
+                      const struct stats_histogram *h)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < STATS_BUCKETS; i++) {
+        sum += get(&h->buckets[i]);
+        buf_printf(b, "%s_bucket{", name);
+        labels(b, s);
+        if (i < STATS_BUCKETS - 1)
+            buf_printf(b, ",le=\"%g\"} %llu\n", stats_bounds[i], (unsigned long long)sum);
+        else
+            buf_printf(b, ",le=\"+Inf\"} %llu\n", (unsigned long long)sum);
+    }
+    buf_printf(b, "%s_sum{", name);
+    labels(b, s);
+    buf_printf(b, "} %.6f\n%s_count{", (double)get(&h->sum_us) / 1e6, name);
+    labels(b, s);
+    buf_printf(b, "} %llu\n", (unsigned long long)get(&h->count));
+}
+
+static void by_backend(struct buf *b, struct stats *s, const char *name, size_t offset)
+{
+    unsigned n = atomic_load(&s->n_backends);
+
+    for (unsigned i = 0; i < n; i++) {
+        const _Atomic(uint64_t) *value =
+            (const _Atomic(uint64_t) *)(const void *)((const char *)&s->backends[i] + offset);
+        buf_printf(b, "%s{", name);
+        labels(b, &s->backends[i]);
+        buf_printf(b, "} %llu\n", (unsigned long long)get(value));
+    }
+}
+
+static void write_backends(struct buf *b, struct stats *s)
+{
+    unsigned n = atomic_load(&s->n_backends);
+
+    family(b, "weir_answers_total", "counter", "Answers that came whole.");
+    by_backend(b, s, "weir_answers_total", offsetof(struct stats_backend, ok));
+    family(b, "weir_attempt_failures_total", "counter", "Attempts that failed.");
+    by_backend(b, s, "weir_attempt_failures_total", offsetof(struct stats_backend, errors));
+    family(b, "weir_unpriced_total", "counter", "Answers of models without a price.");
+    by_backend(b, s, "weir_unpriced_total", offsetof(struct stats_backend, unpriced));
+    family(b, "gen_ai_client_token_usage_total", "counter", "Tokens, by type.");
+    for (unsigned i = 0; i < n; i++) {
+        const struct stats_backend *k = &s->backends[i];
+        buf_append_lit(b, "gen_ai_client_token_usage_total{");
+        labels(b, k);
+        buf_printf(b, ",gen_ai_token_type=\"input\"} %llu\n",
+                   (unsigned long long)get(&k->tokens_in));
+        buf_append_lit(b, "gen_ai_client_token_usage_total{");
+        labels(b, k);
+        buf_printf(b, ",gen_ai_token_type=\"output\"} %llu\n",
+                   (unsigned long long)get(&k->tokens_out));
+    }
+    family(b, "weir_cost_dollars_total", "counter", "What priced answers cost.");
+    for (unsigned i = 0; i < n; i++) {
+        buf_append_lit(b, "weir_cost_dollars_total{");
+        labels(b, &s->backends[i]);
+        buf_printf(b, "} %.9f\n", (double)get(&s->backends[i].cost_nano) / 1e9);
+    }
+    family(b, "gen_ai_server_request_duration_seconds", "histogram", "Head to last byte.");
+    for (unsigned i = 0; i < n; i++)
+        histogram(b, "gen_ai_server_request_duration_seconds", &s->backends[i],
+                  &s->backends[i].duration);
+    family(b, "gen_ai_server_time_to_first_token_seconds", "histogram", "Head to first content.");
+    for (unsigned i = 0; i < n; i++)
+        histogram(b, "gen_ai_server_time_to_first_token_seconds", &s->backends[i],
+                  &s->backends[i].first_token);
+}
+
+static void node_line(struct buf *b, const char *name, const struct node *n, double value)
+{
+    buf_printf(b, "%s{side=\"%s\",backend=\"%.*s\",node=\"%.*s\"} %.17g\n", name,
+               side_name(n->side), VIEW_ARG(n->backend), VIEW_ARG(n->text), value);
+}
+
+static void write_nodes(struct buf *b)
+{
+    int64_t now = clock_mono_ns();
+
+    family(b, "weir_node_up", "gauge", "1: the breaker is closed and nobody asked us to wait.");
+    for (struct node *n = node_first(); n; n = n->next)
+        node_line(b, "weir_node_up", n, node_available(n, now));
+    family(b, "weir_node_in_flight", "gauge", "Requests running on the node.");
+    for (struct node *n = node_first(); n; n = n->next)
+        node_line(b, "weir_node_in_flight", n, atomic_load(&n->in_flight));
+    family(b, "weir_node_requests_total", "counter", "Attempts at the node.");
+    for (struct node *n = node_first(); n; n = n->next)
+        node_line(b, "weir_node_requests_total", n, (double)get(&n->requests));
+    family(b, "weir_node_failures_total", "counter", "Failed attempts at the node.");
+    for (struct node *n = node_first(); n; n = n->next)
+        node_line(b, "weir_node_failures_total", n, (double)get(&n->failures_total));
+    family(b, "weir_node_breaker_opened_total", "counter", "How often its breaker opened.");
+    for (struct node *n = node_first(); n; n = n->next)
+        node_line(b, "weir_node_breaker_opened_total", n, (double)get(&n->opened_total));
+}
+
+void metrics_write(struct gateway *g, struct buf *out)
+{
+    struct stats *s = &g->stats;
+    struct ledger_stats ledger = ledger_stats(g->ledger);
+    unsigned tasks = 0;
+    size_t deepest = 0;
+
+    for (unsigned i = 0; i < g->n_loops; i++) {
+        size_t high = loop_stack_high_water(g->loops[i]);
+        tasks += loop_tasks(g->loops[i]);
+        deepest = high > deepest ? high : deepest;
+    }
+    one(out, "weir_exchanges_total", "counter", "Chat requests.", (double)get(&s->exchanges));
+    one(out, "weir_refused_total", "counter", "Requests that nobody answered.",
+        (double)get(&s->refused));
+    one(out, "weir_cancelled_total", "counter", "Clients that left.", (double)get(&s->cancelled));
+    one(out, "weir_failovers_total", "counter", "Steps to the next candidate.",
+        (double)get(&s->failovers));
+    one(out, "weir_cut_streams_total", "counter", "Streams that broke after their first byte.",
+        (double)get(&s->cut_streams));
+    family(out, "weir_task_total", "counter", "Requests by task.");
+    for (unsigned i = 0; i < TASK_COUNT; i++)
+        buf_printf(out, "weir_task_total{task=\"%s\"} %llu\n", task_name((enum task_kind)i),
+                   (unsigned long long)get(&s->by_task[i]));
+    write_backends(out, s);
+    write_nodes(out);
+    one(out, "weir_egress_requests_total", "counter", "Requests through the gate to the outside.",
+        (double)egress_sent());
+    one(out, "weir_ledger_records_total", "counter", "Records committed.",
+        (double)ledger.committed);
+    one(out, "weir_ledger_lost_total", "counter", "Records that could not be written.",
+        (double)get(&s->ledger_lost));
+    one(out, "weir_ledger_failing", "gauge", "1 while the ledger takes no writes.",
+        ledger_failing(g->ledger, NULL));
+    one(out, "weir_connections", "gauge", "Client connections.",
+        atomic_load(&g->listener.connections));
+    one(out, "weir_tasks", "gauge", "Tasks of all loops.", tasks);
+    one(out, "weir_stack_high_water_bytes", "gauge", "Deepest stack use that was sampled.",
+        (double)deepest);
+    one(out, "weir_reloads_total", "counter", "Configurations taken over.",
+        (double)get(&g->reloads));
+    one(out, "weir_reloads_refused_total", "counter", "Configurations refused.",
+        (double)get(&g->reloads_refused));
+    one(out, "weir_start_time_seconds", "gauge", "Start, Unix time.",
+        (double)g->started_wall_ms / 1000);
+}

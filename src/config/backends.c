@@ -1,0 +1,291 @@
+#include "config/options.h"
+#include "config/values.h"
+
+enum { MAX_BACKENDS = 256, MAX_NODES = 256, MAX_MODELS = 1024 };
+
+static const char *const ability_names = "tools | images | schema";
+enum { ABILITY_NAMES = 3 };
+
+static bool read_node(struct load *l, const struct tree_node *node, struct config_url *ret_url)
+{
+    if (node->kind != TREE_TEXT)
+        return load_fail(l, node, "write it like http://10.0.0.7:8000", "a node is %s, not a URL",
+                         load_found(l, node));
+    return config_url_parse(node->text, l->config->arena, ret_url, l->err) || load_place(l, node);
+}
+
+static bool nodes_once(struct load *l, const struct tree_node *node, const struct config_backend *b)
+{
+    if (b->n_nodes == 0)
+        return true;
+    return load_fail(l, node->key, "write one of the two", "both url and nodes are given");
+}
+
+bool read_url(struct load *l, const struct tree_node *node, void *record)
+{
+    struct config_backend *b = record;
+    struct config_url *url = arena_new_of(l->config->arena, struct config_url);
+
+    if (!url)
+        return load_fail(l, node, "write a smaller config", "the config needs too much memory");
+    if (!nodes_once(l, node, b) || !read_node(l, node, url))
+        return false;
+    b->nodes = url;
+    b->n_nodes = 1;
+    return true;
+}
+
+bool read_nodes(struct load *l, const struct tree_node *node, void *record)
+{
+    struct config_backend *b = record;
+    void *nodes;
+    unsigned n, i = 0;
+
+    if (!nodes_once(l, node, b) ||
+        !load_array(l, node, TREE_LIST, MAX_NODES, sizeof(struct config_url), "nodes",
+                    "write nodes: [http://...], or url: for a single one", &nodes, &n))
+        return false;
+    if (n == 0)
+        return load_fail(l, node, "write nodes: [http://...], or url: for a single one",
+                         "nodes is empty");
+    b->nodes = nodes;
+    for (const struct tree_node *m = node->first; m; m = m->next, i++) {
+        if (!read_node(l, m, &b->nodes[i]))
+            return false;
+        for (unsigned k = 0; k < i; k++)
+            if (view_eq(b->nodes[k].text, b->nodes[i].text))
+                return load_fail(l, m, "remove one of the two", "the node stands twice");
+    }
+    b->n_nodes = n;
+    return true;
+}
+
+void show_url(const void *record, struct show *s)
+{
+    (void)record; /* nodes covers both */
+    (void)s;
+}
+
+void show_nodes(const void *record, struct show *s)
+{
+    const struct config_backend *b = record;
+
+    show_key(s, VIEW("nodes"));
+    for (unsigned i = 0; i < b->n_nodes; i++) {
+        buf_append(s->out, i ? VIEW(", ") : VIEW(" ["));
+        show_text(s->out, b->nodes[i].text);
+    }
+    buf_append_lit(s->out, "]\n");
+}
+
+/* Whether a text is one ${NAME} and nothing else: then it may be shown as it was written. */
+static bool is_one_variable(const struct tree_node *node)
+{
+    return node->from_env && view_starts(node->written, VIEW("${")) &&
+           view_find_char(node->written, '}') == node->written.n - 1;
+}
+
+bool read_backend_key(struct load *l, const struct tree_node *node, void *record)
+{
+    struct config_backend *b = record;
+
+    if (!load_secret(l, node, "the backend's key", &b->key))
+        return false;
+    b->key_shown = is_one_variable(node) ? arena_dup(l->config->arena, node->written) : VIEW("***");
+    return true;
+}
+
+void show_backend_key(const void *record, struct show *s)
+{
+    const struct config_backend *b = record;
+
+    if (b->key.n == 0)
+        return;
+    show_key(s, VIEW("key"));
+    buf_append_lit(s->out, " \"");
+    buf_append(s->out, b->key_shown.n ? b->key_shown : VIEW("***"));
+    buf_append_lit(s->out, "\"\n");
+}
+
+static bool read_model(struct load *l, const struct tree_node *node, struct config_model *ret_model)
+{
+    const struct tree_node *name = node;
+
+    if (node->kind == TREE_MAP) {
+        if (!options_read(l, node, "backends[].models[]", ret_model))
+            return false;
+        name = tree_find(node, "name");
+    } else if (!load_text(l, node, "a model", "write its name, or {name: ..., window: ...}",
+                          &ret_model->name)) {
+        return false;
+    }
+    if (view_find_char(name->text, '*') != VIEW_NPOS ||
+        view_find_char(name->text, ' ') != VIEW_NPOS || view_eq(name->text, VIEW("auto")))
+        return load_fail(l, name, "write the model's name as the server has it",
+                         "a model cannot be called %s", load_found(l, name));
+    return true;
+}
+
+bool read_models(struct load *l, const struct tree_node *node, void *record)
+{
+    struct config_backend *b = record;
+    void *models;
+    unsigned n, i = 0;
+
+    if (!load_array(l, node, TREE_LIST, MAX_MODELS, sizeof(struct config_model), "models",
+                    "write models: [name, ...]", &models, &n))
+        return false;
+    b->models = models;
+    for (const struct tree_node *m = node->first; m; m = m->next, i++) {
+        if (!read_model(l, m, &b->models[i]))
+            return false;
+        for (unsigned k = 0; k < i; k++)
+            if (view_eq(b->models[k].name, b->models[i].name))
+                return load_fail(l, m, "remove one of the two", "the model stands twice");
+    }
+    b->n_models = n;
+    return true;
+}
+
+void show_models(const void *record, struct show *s)
+{
+    const struct config_backend *b = record;
+
+    if (b->n_models == 0)
+        return;
+    show_key(s, VIEW("models"));
+    buf_append_char(s->out, '\n');
+    s->indent += 4;
+    for (unsigned i = 0; i < b->n_models; i++) {
+        show_item(s);
+        options_show("backends[].models[]", &b->models[i], s);
+    }
+    s->indent -= 4;
+}
+
+bool read_abilities(struct load *l, const struct tree_node *node, void *record)
+{
+    struct config_model *model = record;
+    unsigned index;
+
+    if (!load_expect(l, node, TREE_LIST, "abilities", "write abilities: [tools, images, schema]"))
+        return false;
+    for (const struct tree_node *m = node->first; m; m = m->next) {
+        if (m->kind != TREE_TEXT || !value_choice(m->text, ability_names, &index))
+            return load_fail(l, m, "write tools, images or schema", "an ability is %s",
+                             load_found(l, m));
+        model->abilities |= 1u << index;
+    }
+    model->abilities_known = true;
+    return true;
+}
+
+void show_abilities(const void *record, struct show *s)
+{
+    const struct config_model *model = record;
+    const char *before = " [";
+
+    if (!model->abilities_known)
+        return;
+    show_key(s, VIEW("abilities"));
+    for (unsigned i = 0; i < ABILITY_NAMES; i++)
+        if (model->abilities & 1u << i) {
+            buf_append(s->out, view_str(before));
+            buf_append(s->out, value_choice_at(ability_names, i));
+            before = ", ";
+        }
+    buf_append(s->out, model->abilities ? VIEW("]\n") : VIEW(" []\n"));
+}
+
+static void warn_clear_text(struct load *l, const struct tree_node *node,
+                            const struct config_backend *b)
+{
+    for (unsigned i = 0; b->side == SIDE_OUTSIDE && i < b->n_nodes; i++)
+        if (!b->nodes[i].tls && !value_is_loopback(b->nodes[i].host)) {
+            load_warn(l, node,
+                      "backend '%.*s' is outside and not https: prompts and its key can be read "
+                      "on the way",
+                      VIEW_ARG(b->name));
+            return;
+        }
+}
+
+static bool read_backend(struct load *l, const struct tree_node *node, struct config_backend *b)
+{
+    if (node->kind != TREE_MAP)
+        return load_fail(l, node, "write - name: ..., and side:, engine:, url: below it",
+                         "a backend is %s, not a map", load_found(l, node));
+    b->connect_ms = b->first_token_ms = b->between_tokens_ms = b->total_ms = -1;
+    if (!options_read(l, node, "backends[]", b))
+        return false;
+    if (b->n_nodes == 0)
+        return load_fail(l, node, "add url: http://host:port, or nodes: [http://..., ...]",
+                         "the backend '%.*s' has no node", VIEW_ARG(b->name));
+    warn_clear_text(l, node, b);
+    return true;
+}
+
+bool read_backends(struct load *l, const struct tree_node *node, void *record)
+{
+    struct config *c = record;
+    void *backends;
+    unsigned n, i = 0;
+
+    if (!load_array(l, node, TREE_LIST, MAX_BACKENDS, sizeof(struct config_backend), "backends",
+                    "begin each backend with - name: ...", &backends, &n))
+        return false;
+    c->backends = backends;
+    for (const struct tree_node *m = node->first; m; m = m->next, i++) {
+        if (!read_backend(l, m, &c->backends[i]))
+            return false;
+        for (unsigned k = 0; k < i; k++)
+            if (view_eq(c->backends[k].name, c->backends[i].name))
+                return load_fail(l, tree_find(m, "name"), "give each backend a name of its own",
+                                 "two backends are called '%.*s'", VIEW_ARG(c->backends[i].name));
+    }
+    c->n_backends = n;
+    return true;
+}
+
+void show_backends(const void *record, struct show *s)
+{
+    const struct config *c = record;
+
+    show_key(s, VIEW("backends"));
+    buf_append(s->out, c->n_backends ? VIEW("\n") : VIEW(" []\n"));
+    s->indent += 4;
+    for (unsigned i = 0; i < c->n_backends; i++) {
+        show_item(s);
+        options_show("backends[]", &c->backends[i], s);
+    }
+    s->indent -= 4;
+}
+
+static void fill(int64_t *ms, int64_t from)
+{
+    if (*ms < 0)
+        *ms = from;
+}
+
+bool backends_finish(struct load *l)
+{
+    enum { OLLAMA_FIRST_TOKEN_MS = 300000 }; /* it loads models on demand */
+    struct config *c = l->config;
+    const struct tree_node *at = tree_find(l->root, "backends");
+    bool said = tree_find(tree_find(l->root, "timeouts"), "first_token") != NULL;
+
+    if (c->n_backends == 0)
+        return load_fail(l, at ? at : l->root,
+                         "add one: backends: [{name: lab, side: inside, engine: vllm, url: "
+                         "\"http://10.0.0.7:8000\"}]",
+                         "there is no backend");
+    for (unsigned i = 0; i < c->n_backends; i++) {
+        struct config_backend *b = &c->backends[i];
+        fill(&b->connect_ms, c->connect_ms);
+        fill(&b->first_token_ms,
+             b->engine == ENGINE_OLLAMA && !said ? OLLAMA_FIRST_TOKEN_MS : c->first_token_ms);
+        fill(&b->between_tokens_ms, c->between_tokens_ms);
+        fill(&b->total_ms, c->total_ms);
+    }
+    return true;
+}

@@ -1,0 +1,43 @@
+/*
+ * The fleet: the backends of one configuration and their nodes.
+ *
+ * A fleet belongs to one config snapshot and is reference-counted with it: each exchange holds the
+ * fleet it began with. What changes while it lives (models that nodes report, breakers, load) is
+ * in the nodes and in a view that the prober renews. Any thread may call.
+ */
+#pragma once
+
+#include "fleet/node.h"
+
+struct fleet;
+
+/* Takes a reference to `config`. The nodes' models are not known yet. */
+struct fleet *fleet_new(struct config *config, struct error *err) MUST_CHECK;
+struct fleet *fleet_ref(struct fleet *f);
+/* Accepts NULL. */
+void fleet_unref(struct fleet *f);
+
+struct config *fleet_config(const struct fleet *f);
+struct node *const *fleet_nodes(const struct fleet *f, unsigned backend, unsigned *ret_n);
+
+/* The backends as policy_decide() wants them, right now. `ret_fleet` and all it names live in the
+ * arena. False: no memory. */
+bool fleet_view(struct fleet *f, struct arena *a, struct policy_fleet *ret_fleet) MUST_CHECK;
+
+/* Makes the view again from what the nodes say now. */
+void fleet_refresh(struct fleet *f);
+
+/* Until the first answers (or failures) of all nodes are in, a backend without named models has
+ * none: true when that is over, and whoever waits may go on. */
+bool fleet_known(const struct fleet *f);
+void fleet_set_known(struct fleet *f);
+
+/* The next node for an attempt at that backend and model: the one with the fewest requests in
+ * flight among those that are available, have the model and were not tried (bit i of `tried` is
+ * node i). With `desperate` also nodes whose breaker is open. NULL: none. */
+struct node *fleet_pick(const struct fleet *f, unsigned backend, struct view model, uint64_t *tried,
+                        bool desperate);
+
+/* The earliest time (monotonic) at which a node of that backend that only asked us to wait may be
+ * asked; TIMER_NEVER when there is none. */
+int64_t fleet_retry_at(const struct fleet *f, unsigned backend);

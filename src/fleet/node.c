@@ -1,0 +1,236 @@
+#include "fleet/node.h"
+
+#include "base/clock.h"
+#include "egress/egress.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    NODE_ARENA_BYTES = 64 * 1024,
+    IDLE_MS =
+        30 * 1000, /* shorter than what servers usually keep (vLLM's uvicorn: 5 s, others 60 s) */
+    IDLE_VLLM_MS = 4 * 1000,
+};
+
+/* Weight of the newest request in a node's time per token. */
+static const double SMOOTHING = 0.05;
+
+static pthread_mutex_t registry_mutex = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic(struct node *) registry;
+
+struct node *node_first(void)
+{
+    return atomic_load(&registry);
+}
+
+static bool same(const struct node *n, const struct config_backend *b, const struct config_url *u)
+{
+    return n->side == b->side && n->engine == b->engine && view_eq(n->backend, b->name) &&
+           view_eq(n->text, u->text) && view_eq(n->origin.ca_file, b->ca_file);
+}
+
+static struct node *node_new(const struct config_backend *b, const struct config_url *u,
+                             struct error *err)
+{
+    struct node *n = calloc(1, sizeof(*n));
+    struct arena *a = n ? arena_new(NODE_ARENA_BYTES) : NULL;
+
+    if (!a) {
+        free(n);
+        error_set(err, ERROR_NO_MEMORY, "no memory for node %.*s", VIEW_ARG(u->text));
+        return NULL;
+    }
+    n->arena = a;
+    n->backend = arena_dup(a, b->name);
+    n->text = arena_dup(a, u->text);
+    n->side = b->side;
+    n->engine = b->engine;
+    n->url = *u;
+    n->url.host = arena_dup(a, u->host);
+    n->url.prefix = arena_dup(a, u->prefix);
+    n->url.text = n->text;
+    n->origin = (struct http_origin){.host = n->url.host,
+                                     .port = u->port,
+                                     .tls = u->tls,
+                                     .ca_file = arena_dup(a, b->ca_file),
+                                     .idle_ms = b->engine == ENGINE_VLLM ? IDLE_VLLM_MS : IDLE_MS};
+    http_origin_init(&n->origin);
+    pthread_mutex_init(&n->mutex, NULL);
+    n->hours_from_ms = clock_wall_ms();
+    share_start(&n->meter, clock_mono_ns());
+    if (b->side == SIDE_OUTSIDE && !egress_proxy_for(&n->url, a, &n->origin.proxy, err)) {
+        arena_free(a);
+        free(n);
+        return NULL;
+    }
+    return n;
+}
+
+struct node *node_get(const struct config_backend *b, const struct config_url *u, struct error *err)
+{
+    struct node *n;
+
+    lock_take(&registry_mutex);
+    for (n = registry; n && !same(n, b, u); n = n->next)
+        ;
+    if (!n) {
+        n = node_new(b, u, err);
+        if (n) {
+            n->next = registry;
+            atomic_store(&registry, n);
+        }
+    }
+    lock_release(&registry_mutex);
+    return n;
+}
+
+void node_free_all(void)
+{
+    struct node *next;
+
+    for (struct node *n = node_first(); n; n = next) {
+        next = n->next;
+        node_models_unref(n->models);
+        pthread_mutex_destroy(&n->mutex);
+        arena_free(n->arena);
+        free(n);
+    }
+    atomic_store(&registry, NULL);
+}
+
+bool node_available(const struct node *n, int64_t now_ns)
+{
+    return !atomic_load_explicit(&n->open, memory_order_relaxed) &&
+           atomic_load_explicit(&n->not_before_ns, memory_order_relaxed) <= now_ns;
+}
+
+bool node_begin(struct node *n, struct node_use *ret_use)
+{
+    struct node_use use = {.node = n};
+
+    if (atomic_load(&n->open)) {
+        if (atomic_exchange(&n->trial, true))
+            return false;
+        use.trial = true;
+    }
+    atomic_fetch_add_explicit(&n->in_flight, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&n->requests, 1, memory_order_relaxed);
+    lock_take(&n->mutex);
+    use.share_begin = share_begin(&n->meter, clock_mono_ns());
+    lock_release(&n->mutex);
+    *ret_use = use;
+    return true;
+}
+
+int64_t node_end(struct node_use *use, uint64_t tokens)
+{
+    struct node *n = use->node;
+
+    if (!n)
+        return 0;
+    use->node = NULL;
+    atomic_fetch_sub_explicit(&n->in_flight, 1, memory_order_relaxed);
+    lock_take(&n->mutex);
+    int64_t share_ns = share_end(&n->meter, use->share_begin, clock_mono_ns());
+    if (tokens > 0) {
+        double now = (double)share_ns / (double)tokens;
+        n->ns_per_token += n->ns_per_token > 0 ? (now - n->ns_per_token) * SMOOTHING : now;
+    }
+    lock_release(&n->mutex);
+    if (use->trial)
+        atomic_store(&n->trial, false);
+    return share_ns;
+}
+
+int64_t node_estimate_share_ns(struct node *n, uint64_t tokens)
+{
+    lock_take(&n->mutex);
+    double per_token = n->ns_per_token;
+    lock_release(&n->mutex);
+    return per_token > 0 ? (int64_t)(per_token * (double)tokens) : -1;
+}
+
+void node_succeeded(struct node *n)
+{
+    lock_take(&n->mutex);
+    n->failures = 0;
+    n->last_error[0] = '\0';
+    lock_release(&n->mutex);
+    atomic_store(&n->open, false);
+    atomic_store_explicit(&n->not_before_ns, 0, memory_order_relaxed);
+}
+
+bool node_failed(struct node *n, const struct error *why, unsigned breaker_failures,
+                 int64_t retry_after_ms)
+{
+    bool opened = false;
+
+    atomic_fetch_add_explicit(&n->failures_total, 1, memory_order_relaxed);
+    lock_take(&n->mutex);
+    n->failures++;
+    snprintf(n->last_error, sizeof(n->last_error), "%s", why->text);
+    if (n->failures >= breaker_failures && !atomic_exchange(&n->open, true)) {
+        atomic_fetch_add_explicit(&n->opened_total, 1, memory_order_relaxed);
+        opened = true;
+    }
+    lock_release(&n->mutex);
+    if (retry_after_ms > 0)
+        atomic_store(&n->not_before_ns, clock_mono_ns() + retry_after_ms * NS_PER_MS);
+    return opened;
+}
+
+struct node_models *node_models_ref(struct node *n)
+{
+    lock_take(&n->mutex);
+    struct node_models *m = n->models;
+    if (m)
+        atomic_fetch_add(&m->refs, 1);
+    lock_release(&n->mutex);
+    return m;
+}
+
+void node_models_unref(struct node_models *m)
+{
+    if (m && atomic_fetch_sub(&m->refs, 1) == 1)
+        arena_free(m->arena); /* the list itself lies in it */
+}
+
+static bool models_equal(const struct node_models *a, const struct node_models *b)
+{
+    if (!a || !b || a->n != b->n)
+        return a == b;
+    for (unsigned i = 0; i < a->n; i++)
+        if (!view_eq(a->models[i].name, b->models[i].name) ||
+            a->models[i].window != b->models[i].window ||
+            a->models[i].abilities != b->models[i].abilities ||
+            a->models[i].loaded != b->models[i].loaded)
+            return false;
+    return true;
+}
+
+bool node_set_models(struct node *n, struct node_models *models)
+{
+    lock_take(&n->mutex);
+    struct node_models *before = n->models;
+    bool changed = !models_equal(before, models);
+    n->models = models;
+    lock_release(&n->mutex);
+    node_models_unref(before);
+    return changed;
+}
+
+void node_take_hours(struct node *n, int64_t *ret_from_ms, int64_t *ret_to_ms, int64_t *ret_busy_ms)
+{
+    int64_t now_ns = clock_mono_ns(), now_ms = clock_wall_ms();
+
+    lock_take(&n->mutex);
+    /* Moves the meter's busy time up to now without changing who is in flight. */
+    int64_t busy_ns = now_ns - n->meter.since_ns - share_idle_ns(&n->meter, now_ns);
+    *ret_from_ms = n->hours_from_ms;
+    *ret_to_ms = now_ms;
+    *ret_busy_ms = (busy_ns - n->hours_busy_ns) / NS_PER_MS;
+    n->hours_from_ms = now_ms;
+    n->hours_busy_ns += *ret_busy_ms * NS_PER_MS;
+    lock_release(&n->mutex);
+}

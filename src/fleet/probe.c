@@ -1,0 +1,309 @@
+#include "fleet/probe.h"
+
+#include "base/clock.h"
+#include "egress/egress.h"
+#include "fleet/models_json.h"
+#include "run/task.h"
+#include "json/writer.h"
+
+#include <stdlib.h>
+
+enum {
+    ANSWER_MAX = 4 << 20,
+    PROBE_ARENA_BYTES = 8 << 20,
+    MODELS_TIMEOUT_MS = 5000, /* llama.cpp answers from its decoding loop: seconds under load */
+    COMPLETION_TIMEOUT_MS = 30000,
+};
+
+/* ---- one request --------------------------------------------------------------------------- */
+
+static bool send_probe(struct http_call *call, struct node *n,
+                       const struct http_request_out *request,
+                       const struct http_deadlines *deadlines, struct arena *a, struct error *err)
+{
+    if (n->side == SIDE_OUTSIDE)
+        return egress_send(call, &n->origin, request, deadlines, a, err);
+    return http_call_start(call, &n->origin, request, deadlines, a, err);
+}
+
+static struct view request_head(struct node *n, const struct config_backend *b, const char *method,
+                                const char *path, size_t length, struct arena *a)
+{
+    bool v6 = view_find_char(n->url.host, ':') != VIEW_NPOS;
+
+    return arena_printf(a,
+                        "%s %.*s%s HTTP/1.1\r\nHost: %s%.*s%s:%u\r\nUser-Agent: weir-probe\r\n"
+                        "Accept: application/json\r\nAccept-Encoding: identity\r\n%s%.*s%s"
+                        "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+                        method, VIEW_ARG(n->url.prefix), path, v6 ? "[" : "", VIEW_ARG(n->url.host),
+                        v6 ? "]" : "", n->url.port, b->key.n ? "Authorization: Bearer " : "",
+                        VIEW_ARG(b->key), b->key.n ? "\r\n" : "", length);
+}
+
+/* Reads a small answer whole; `ret_body` lies in the arena. */
+static bool read_answer(struct http_call *call, int64_t deadline, struct arena *a,
+                        struct view *ret_body, struct error *err)
+{
+    struct buf body = BUF_MAX(ANSWER_MAX);
+    struct view bytes;
+    enum http_body_result result;
+
+    while ((result = http_call_read(call, deadline, &bytes, err)) == HTTP_BODY_DATA)
+        buf_append(&body, bytes);
+    bool ok = result == HTTP_BODY_END;
+    if (ok && !buf_ok(&body))
+        ok = error_set(err, ERROR_UPSTREAM_PROTOCOL, "the answer is longer than %d bytes",
+                       ANSWER_MAX);
+    if (ok)
+        *ret_body = arena_dup(a, buf_view(&body));
+    buf_done(&body);
+    return ok;
+}
+
+static bool ask(struct node *n, const struct config_backend *b, const char *method,
+                const char *path, struct view body, int64_t timeout_ms, struct arena *a,
+                struct view *ret_body, struct error *err)
+{
+    struct http_call call = {0};
+    int64_t now = clock_mono_ns();
+    struct http_deadlines deadlines = {.connect_ns = now + b->connect_ms * NS_PER_MS,
+                                       .head_ns = now + timeout_ms * NS_PER_MS};
+    struct http_request_out request = {.head = request_head(n, b, method, path, body.n, a),
+                                       .body = &body,
+                                       .n_body = body.n ? 1 : 0};
+
+    bool ok = send_probe(&call, n, &request, &deadlines, a, err) &&
+              read_answer(&call, deadlines.head_ns, a, ret_body, err);
+    if (ok && call.head.status / 100 != 2)
+        ok = error_set(err, ERROR_UPSTREAM_STATUS, "%s answered %d", path, call.head.status);
+    http_call_end(&call);
+    return ok;
+}
+
+/* ---- models -------------------------------------------------------------------------------- */
+
+/* What each engine offers: a list, and behind it what is in memory and how large the window is. */
+static bool ask_models(struct node *n, const struct config_backend *b, int64_t timeout_ms,
+                       struct arena *a, struct node_models *out, struct error *err)
+{
+    struct view list, more = VIEW_NONE;
+    struct error ignored;
+
+    if (n->engine == ENGINE_OLLAMA)
+        return ask(n, b, "GET", "/api/tags", VIEW_NONE, timeout_ms, a, &list, err) &&
+               ask(n, b, "GET", "/api/ps", VIEW_NONE, timeout_ms, a, &more, err) &&
+               models_from_ollama(list, more, out, err);
+    if (!ask(n, b, "GET", "/v1/models", VIEW_NONE, timeout_ms, a, &list, err))
+        return false;
+    /* llama.cpp's /props may be switched off; the list is enough then. */
+    if (n->engine == ENGINE_LLAMACPP &&
+        !ask(n, b, "GET", "/props", VIEW_NONE, timeout_ms, a, &more, &ignored))
+        more = VIEW_NONE;
+    return models_from_openai(list, more, out, err);
+}
+
+struct node_models *probe_models(struct node *n, const struct config_backend *backend,
+                                 int64_t timeout_ms, struct error *err)
+{
+    struct arena *scratch = arena_new(PROBE_ARENA_BYTES), *kept = arena_new(PROBE_ARENA_BYTES);
+    struct node_models *out = kept ? arena_new_of(kept, struct node_models) : NULL;
+
+    if (!scratch || !out) {
+        error_set(err, ERROR_NO_MEMORY, "no memory for a probe");
+    } else {
+        atomic_store(&out->refs, 1);
+        out->arena = kept;
+        if (!ask_models(n, backend, timeout_ms, scratch, out, err))
+            out = NULL;
+    }
+    arena_free(scratch);
+    if (!out)
+        arena_free(kept);
+    return out;
+}
+
+bool probe_completion(struct node *n, const struct config_backend *backend, struct view model,
+                      int64_t timeout_ms, struct error *err)
+{
+    struct arena *a = arena_new(PROBE_ARENA_BYTES);
+    struct buf body = BUF_MAX(4096);
+    struct view answer;
+
+    if (!a)
+        return error_set(err, ERROR_NO_MEMORY, "no memory for a probe");
+    buf_append_lit(&body, "{\"model\":");
+    json_quote(&body, model);
+    buf_append_lit(&body,
+                   ",\"max_tokens\":1,\"messages\":[{\"role\":\"user\",\"content\":\"ping\"}]}");
+    bool ok = ask(n, backend, "POST", "/v1/chat/completions", buf_view(&body), timeout_ms, a,
+                  &answer, err);
+    buf_done(&body);
+    arena_free(a);
+    return ok;
+}
+
+/* ---- the prober ---------------------------------------------------------------------------- */
+
+struct prober {
+    struct fleet *fleet;
+    void (*changed)(struct node *n, void *arg);
+    void *arg;
+    struct watch {
+        struct prober *prober;
+        struct node *node;
+        const struct config_backend *backend;
+        struct task *task;
+    } * watches;
+    unsigned n, running, unknown;
+    bool stopping;
+};
+
+static void prober_done(struct prober *p)
+{
+    fleet_unref(p->fleet);
+    free(p->watches);
+    free(p);
+}
+
+static void first_look_done(struct prober *p)
+{
+    if (p->unknown > 0 && --p->unknown == 0)
+        fleet_set_known(p->fleet);
+}
+
+/* The first model of the node that can chat, for the half-open probe. */
+static struct view any_model(struct node *n, const struct config_backend *b, struct arena *a)
+{
+    struct view name = b->n_models ? b->models[0].name : VIEW_NONE;
+    struct node_models *m = name.n ? NULL : node_models_ref(n);
+
+    if (m && m->n > 0)
+        name = arena_dup(a, m->models[0].name);
+    node_models_unref(m);
+    return name;
+}
+
+/* Asks an open node whether it is back; true when it is. */
+static bool probe_open(struct watch *w, struct error *err)
+{
+    struct arena *a = arena_new(PROBE_ARENA_BYTES);
+    bool ok = a != NULL;
+
+    struct view model = ok ? any_model(w->node, w->backend, a) : VIEW_NONE;
+    if (ok && w->node->side == SIDE_INSIDE && model.n > 0)
+        ok = probe_completion(w->node, w->backend, model, COMPLETION_TIMEOUT_MS, err);
+    arena_free(a);
+    return ok;
+}
+
+static void look(struct watch *w)
+{
+    struct prober *p = w->prober;
+    struct error err;
+    bool was_open = atomic_load(&w->node->open);
+
+    struct node_models *models = probe_models(w->node, w->backend, MODELS_TIMEOUT_MS, &err);
+    if (!models)
+        return;
+    if (node_set_models(w->node, models)) {
+        fleet_refresh(p->fleet);
+        if (!p->stopping)
+            p->changed(w->node, p->arg);
+    }
+    if (was_open && probe_open(w, &err)) {
+        node_succeeded(w->node);
+        if (!p->stopping)
+            p->changed(w->node, p->arg);
+    }
+}
+
+/* Outside nodes with named models are left alone while all is well. */
+static bool wants_look(const struct watch *w, bool first)
+{
+    bool open = atomic_load(&w->node->open);
+
+    if (w->node->side == SIDE_INSIDE || open)
+        return true;
+    return w->backend->n_models == 0 && first;
+}
+
+static void watch_node(void *arg)
+{
+    struct watch *w = arg;
+    struct prober *p = w->prober;
+    const struct config *c = fleet_config(p->fleet);
+    bool first = true;
+
+    while (!p->stopping && !task_cancelled()) {
+        if (wants_look(w, first))
+            look(w);
+        if (first)
+            first_look_done(p);
+        first = false;
+        int64_t pause = atomic_load(&w->node->open) ? c->breaker_open_ms : c->probe_interval_ms;
+        /* An open breaker is noticed within a second: the pause is cut into such pieces. */
+        for (int64_t slept = 0; slept < pause && !p->stopping; slept += 1000) {
+            bool was_open = atomic_load(&w->node->open);
+            if (task_sleep_ms(pause - slept < 1000 ? pause - slept : 1000) == WAIT_CANCELLED)
+                break;
+            if (!was_open && atomic_load(&w->node->open)) {
+                pause = c->breaker_open_ms;
+                slept = 0;
+            }
+        }
+    }
+    w->task = NULL;
+    if (--p->running == 0 && p->stopping)
+        prober_done(p);
+}
+
+struct prober *prober_start(struct fleet *f, void (*changed)(struct node *n, void *arg), void *arg)
+{
+    const struct config *c = fleet_config(f);
+    struct prober *p = calloc(1, sizeof(*p));
+    unsigned total = 0;
+
+    for (unsigned i = 0; i < c->n_backends; i++)
+        total += c->backends[i].n_nodes;
+    if (p)
+        p->watches = calloc(total + 1, sizeof(*p->watches));
+    if (!p || !p->watches) {
+        free(p);
+        return NULL;
+    }
+    p->fleet = fleet_ref(f);
+    p->changed = changed;
+    p->arg = arg;
+    for (unsigned i = 0; i < c->n_backends; i++) {
+        unsigned n;
+        struct node *const *nodes = fleet_nodes(f, i, &n);
+        for (unsigned k = 0; k < n; k++)
+            p->watches[p->n++] =
+                (struct watch){.prober = p, .node = nodes[k], .backend = &c->backends[i]};
+    }
+    p->unknown = p->n;
+    for (unsigned i = 0; i < p->n; i++) {
+        p->watches[i].task = task_spawn(loop_current(), "probe", watch_node, &p->watches[i]);
+        if (p->watches[i].task)
+            p->running++;
+        else
+            first_look_done(p);
+    }
+    if (p->n == 0)
+        fleet_set_known(f);
+    return p;
+}
+
+void prober_stop(struct prober *p)
+{
+    if (!p)
+        return;
+    p->stopping = true;
+    if (p->running == 0) {
+        prober_done(p);
+        return;
+    }
+    for (unsigned i = 0; i < p->n; i++)
+        if (p->watches[i].task)
+            task_cancel(p->watches[i].task);
+}

@@ -1,0 +1,27 @@
+/*
+ * Weir's own requests to nodes: which models they have, and whether a node whose breaker is open
+ * has come back. Runs as one task a node, on the loop that called prober_start().
+ *
+ * A list of models costs nothing. The half-open probe of an inside node is one real completion of
+ * one token, because an engine that lists its models may still not answer; outside nodes are asked
+ * for their list only, so that a probe never costs money.
+ */
+#pragma once
+
+#include "fleet/fleet.h"
+
+struct prober;
+
+/* `changed` is called (on this loop) when a node's models or its availability changed. Holds a
+ * reference to the fleet until it stopped. */
+struct prober *prober_start(struct fleet *f, void (*changed)(struct node *n, void *arg), void *arg);
+/* Ends its tasks; returns at once, they finish by themselves. Accepts NULL. */
+void prober_stop(struct prober *p);
+
+/* One look at a node: its models. For the prober and for `weir check`. Must run in a task. */
+struct node_models *probe_models(struct node *n, const struct config_backend *backend,
+                                 int64_t timeout_ms, struct error *err) MUST_CHECK;
+
+/* One token of a real completion. */
+bool probe_completion(struct node *n, const struct config_backend *backend, struct view model,
+                      int64_t timeout_ms, struct error *err) MUST_CHECK;

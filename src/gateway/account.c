@@ -1,0 +1,210 @@
+/* The record of an exchange: tokens, money, decision, outcome. Runs in every case. */
+#include "base/clock.h"
+#include "economics/prices.h"
+#include "gateway/exchange.h"
+#include "llm/tokens.h"
+#include "run/task.h"
+
+enum { JSON_MAX_BYTES = 64 * 1024 };
+
+/* ---- waiting for the ledger's writer --------------------------------------------------------- */
+
+struct commit {
+    struct ledger_commit base;
+    struct loop_message message;
+    struct loop *loop;
+    struct task *task;
+    bool finished, committed;
+};
+
+static void finished(struct loop_message *m)
+{
+    struct commit *c = (struct commit *)(void *)((char *)m - offsetof(struct commit, message));
+    c->finished = true;
+    task_wake(c->task);
+}
+
+/* On the writer's thread. */
+static void committed(struct ledger_commit *base, bool ok)
+{
+    struct commit *c = (struct commit *)base;
+    c->committed = ok;
+    loop_post(c->loop, &c->message);
+}
+
+static bool write_record(struct exchange *x, const struct ledger_record *record)
+{
+    struct commit c = {
+        .base = {.record = record, .done = committed},
+        .message = {.fn = finished},
+        .loop = loop_current(),
+        .task = task_current(),
+    };
+
+    ledger_submit(x->gateway->ledger, &c.base);
+    while (!c.finished) /* the writer answers always: committed, or failing */
+        if (task_park(TIMER_NEVER, TASK_UNCANCELLABLE) != WAIT_READY)
+            break;
+    return c.committed;
+}
+
+/* ---- money ----------------------------------------------------------------------------------- */
+
+static int64_t outside_cost(const struct exchange *x, struct view model,
+                            const struct llm_usage *usage)
+{
+    struct price price;
+    return price_find(x->config, model, &price) ? price_cost_nano(&price, usage) : LEDGER_UNPRICED;
+}
+
+static int64_t inside_cost(const struct exchange *x, unsigned backend, int64_t share_ns)
+{
+    int64_t per_hour = x->config->backends[backend].cost_per_hour_nano;
+    return per_hour > 0 && share_ns >= 0 ? share_cost_nano(share_ns, per_hour) : LEDGER_UNPRICED;
+}
+
+/* What a backend that did not answer would have cost. */
+static int64_t would_cost(const struct exchange *x, unsigned backend, struct view model,
+                          const struct llm_usage *usage)
+{
+    unsigned n;
+    struct node *const *nodes;
+    int64_t share_ns = -1;
+
+    if (x->config->backends[backend].side == SIDE_OUTSIDE)
+        return outside_cost(x, model, usage);
+    nodes = fleet_nodes(x->fleet, backend, &n);
+    for (unsigned i = 0; i < n && share_ns < 0; i++)
+        share_ns = node_estimate_share_ns(nodes[i], (uint64_t)usage->input + usage->output);
+    return inside_cost(x, backend, share_ns);
+}
+
+/* The best candidate of the other side: the plan's, or where the plan has none of that side the
+ * first model of the first backend there. */
+static void other_side(const struct exchange *x, const struct llm_usage *usage,
+                       struct ledger_record *r)
+{
+    enum side other = r->side == SIDE_INSIDE ? SIDE_OUTSIDE : SIDE_INSIDE;
+
+    r->other_cost_nano = LEDGER_UNPRICED;
+    for (unsigned i = 0; i < x->plan->n_candidates; i++) {
+        const struct plan_candidate *c = &x->plan->candidates[i];
+        if (c->side != other)
+            continue;
+        r->other_model = c->model;
+        r->other_cost_nano = would_cost(x, c->backend, c->model, usage);
+        return;
+    }
+    for (unsigned i = 0; i < x->config->n_backends; i++) {
+        const struct config_backend *b = &x->config->backends[i];
+        if (b->side != other || b->n_models == 0)
+            continue;
+        r->other_model = b->models[0].name;
+        r->other_cost_nano = would_cost(x, i, b->models[0].name, usage);
+        return;
+    }
+}
+
+/* Reported usage, or our own count of what came. */
+static struct llm_usage usage_of(const struct exchange *x)
+{
+    struct llm_usage u = x->answer.usage;
+
+    if (!u.reported) {
+        u.input = x->facts.tokens_in;
+        u.output = tokens_estimate_bytes(x->answer.text_bytes);
+    }
+    return u;
+}
+
+/* ---- the record ------------------------------------------------------------------------------ */
+
+static void fill_answer(struct exchange *x, struct ledger_record *r)
+{
+    struct llm_usage u = usage_of(x);
+
+    r->side = (int)x->answered_by->side;
+    r->backend = x->answered_by->backend_name;
+    r->node = x->node->text;
+    r->model = x->answered_by->model;
+    r->tokens_in = u.input;
+    r->tokens_out = u.output;
+    r->tokens_cached = u.cached;
+    r->tokens_reasoning = u.reasoning;
+    r->tokens_estimated = !u.reported;
+    r->cost_nano = r->side == SIDE_OUTSIDE ? outside_cost(x, r->model, &u)
+                                           : inside_cost(x, x->answered_by->backend, x->share_ns);
+    other_side(x, &u, r);
+}
+
+static struct view plan_json(struct exchange *x)
+{
+    struct buf b = BUF_MAX(JSON_MAX_BYTES);
+
+    if (!x->plan)
+        return VIEW("");
+    plan_write_json(x->plan, &x->facts, &b);
+    struct view text = buf_ok(&b) ? arena_dup(x->arena, buf_view(&b)) : VIEW("");
+    buf_done(&b);
+    return text;
+}
+
+static int64_t since_us(const struct exchange *x, int64_t ns)
+{
+    return ns ? (ns - x->began_ns) / NS_PER_US : -1;
+}
+
+/* A failed attempt's status speaks of an upstream; only "slow down" is the client's business. */
+static int status_of_error(const struct exchange *x)
+{
+    if (x->streaming)
+        return 200;
+    if (x->error.code == ERROR_UPSTREAM_STATUS && x->upstream_status == 429)
+        return 429;
+    return error_info(x->error.code)->http_status;
+}
+
+bool exchange_account(struct exchange *x)
+{
+    bool failed = x->error.code != ERROR_NONE;
+
+    if (failed)
+        x->status = x->error.code == ERROR_CLIENT_GONE ? 499 : status_of_error(x);
+    if (x->n_attempts)
+        buf_append_char(&x->attempts, ']');
+    struct ledger_record r = {
+        .id = x->id,
+        .request_id = x->request_id,
+        .wall_ms = x->wall_ms,
+        .key = x->key,
+        .model_asked = x->request.model,
+        .dialect = VIEW("openai-chat"),
+        .plan = plan_json(x),
+        .attempts = x->n_attempts && buf_ok(&x->attempts) ? buf_view(&x->attempts) : VIEW("[]"),
+        .notes = x->notes,
+        .side = -1,
+        .stream = x->request.stream,
+        .status = x->status,
+        .outcome = failed ? view_str(error_info(x->error.code)->wire) : x->outcome,
+        .first_token_us = since_us(x, x->first_token_ns),
+        .total_us = since_us(x, clock_mono_ns()),
+        .cost_nano = LEDGER_UNPRICED,
+        .other_cost_nano = LEDGER_UNPRICED,
+    };
+    if (x->plan) {
+        r.task = view_str(task_name(x->plan->task));
+        r.alias = x->plan->alias;
+        r.confidence = x->facts.confidence;
+        r.complexity = x->facts.complexity;
+        r.tokens_in = x->facts.tokens_in;
+        r.tokens_estimated = true;
+    }
+    if (x->answered_by)
+        fill_answer(x, &r);
+    stats_record(&x->gateway->stats, &r);
+    bool written = write_record(x, &r);
+    buf_done(&x->attempts);
+    if (!written)
+        atomic_fetch_add_explicit(&x->gateway->stats.ledger_lost, 1, memory_order_relaxed);
+    return written || !x->config->ledger_required;
+}

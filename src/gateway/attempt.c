@@ -1,0 +1,324 @@
+/*
+ * Candidates in turn, until one has answered. An attempt may fail in many ways; as long as nothing
+ * reached the client the next candidate is asked. One deadline covers the whole chain.
+ */
+#include "base/clock.h"
+#include "egress/egress.h"
+#include "gateway/exchange.h"
+#include "gateway/log.h"
+#include "http/forward.h"
+#include "llm/models.h"
+#include "run/task.h"
+#include "json/writer.h"
+
+enum {
+    MAX_ATTEMPTS = 16,
+    ATTEMPTS_MAX_BYTES = 16 * 1024,
+    MAX_RETRY_AFTER_S = 3600,
+};
+
+/* What an attempt came to. */
+enum outcome { OUTCOME_ANSWERED, OUTCOME_NEXT, OUTCOME_FINAL };
+
+struct attempt {
+    const struct plan_candidate *candidate;
+    const struct config_backend *backend;
+    struct node_use use;
+    struct http_call call;
+    struct arena *arena;
+    int64_t began_ns, deadline_ns;
+    int64_t retry_after_ms;
+};
+
+/* ---- the request to the upstream ------------------------------------------------------------ */
+
+static struct view upstream_head(struct exchange *x, const struct attempt *t, size_t length)
+{
+    const struct config_url *url = &t->use.node->url;
+    struct buf head = BUF_MAX(64 * 1024);
+    bool v6 = view_find_char(url->host, ':') != VIEW_NPOS;
+
+    buf_append_lit(&head, "POST ");
+    buf_append(&head, url->prefix);
+    buf_append_lit(&head, "/v1/chat/completions HTTP/1.1\r\nHost: ");
+    buf_append(&head, v6 ? VIEW("[") : VIEW(""));
+    buf_append(&head, url->host);
+    buf_append(&head, v6 ? VIEW("]") : VIEW(""));
+    if (url->port != (url->tls ? 443 : 80)) {
+        buf_append_char(&head, ':');
+        buf_append_u64(&head, url->port);
+    }
+    buf_append_lit(&head, "\r\nUser-Agent: weir\r\nAccept-Encoding: identity\r\n"
+                          "Content-Type: application/json\r\nContent-Length: ");
+    buf_append_u64(&head, length);
+    buf_append_lit(&head, "\r\n");
+    if (t->backend->key.n) {
+        buf_append_lit(&head, "Authorization: Bearer ");
+        buf_append(&head, t->backend->key);
+        buf_append_lit(&head, "\r\n");
+    }
+    http_header_line(&head, VIEW("x-request-id"), x->request_id);
+    for (unsigned i = 0; i < x->head->n_headers; i++)
+        if (http_forward_to_upstream(x->head->headers[i].name))
+            http_header_line(&head, x->head->headers[i].name, x->head->headers[i].value);
+    buf_append_lit(&head, "\r\n");
+    struct view text = buf_ok(&head) ? arena_dup(t->arena, buf_view(&head)) : VIEW_NONE;
+    buf_done(&head);
+    return text;
+}
+
+static bool send_request(struct exchange *x, struct attempt *t)
+{
+    struct llm_model_facts facts = llm_model_facts(t->candidate->model);
+    struct llm_rewrite rewrite = {
+        .model = t->candidate->model,
+        .add_usage = x->request.stream && !x->request.include_usage,
+        .max_completion_tokens = facts.max_completion_tokens,
+        .drop_sampling = facts.drop_sampling,
+    };
+    struct llm_body body;
+    int64_t connect_ns = t->began_ns + t->backend->connect_ms * NS_PER_MS;
+    int64_t first_ns =
+        x->request.stream ? t->began_ns + t->backend->first_token_ms * NS_PER_MS : t->deadline_ns;
+
+    if (!llm_request_write(&x->request, &rewrite, x->arena, &body, &x->notes, &x->error))
+        return false;
+    struct http_request_out request = {
+        .head = upstream_head(x, t, body.bytes), .body = body.pieces, .n_body = body.n};
+    struct http_deadlines deadlines = {
+        .connect_ns = connect_ns < t->deadline_ns ? connect_ns : t->deadline_ns,
+        .head_ns = first_ns < t->deadline_ns ? first_ns : t->deadline_ns,
+    };
+    if (request.head.n == 0)
+        return error_set(&x->error, ERROR_NO_MEMORY, "no memory for the upstream's head");
+    if (t->use.node->side == SIDE_OUTSIDE)
+        return egress_send(&t->call, &t->use.node->origin, &request, &deadlines, t->arena,
+                           &x->error);
+    return http_call_start(&t->call, &t->use.node->origin, &request, &deadlines, t->arena,
+                           &x->error);
+}
+
+/* ---- the answer ----------------------------------------------------------------------------- */
+
+/* Seconds only: upstreams of this kind send no dates. */
+static int64_t retry_after_ms(const struct http_head *head)
+{
+    double seconds;
+
+    if (!view_to_double(http_header_get(head, VIEW("retry-after")), &seconds) || seconds < 0)
+        return 0;
+    return (int64_t)((seconds < MAX_RETRY_AFTER_S ? seconds : MAX_RETRY_AFTER_S) * 1000);
+}
+
+/* Statuses that speak of the node, not of the request: another one may do better. */
+static bool about_the_node(int status)
+{
+    return status >= 500 || status == 429 || status == 408 || status == 401 || status == 403 ||
+           status == 404 || status == 405 || (status >= 300 && status < 400);
+}
+
+static bool is_event_stream(const struct http_head *head)
+{
+    return view_starts(http_header_get(head, VIEW("content-type")), VIEW("text/event-stream"));
+}
+
+static enum deliver_result receive(struct exchange *x, struct attempt *t)
+{
+    int status = x->upstream_status = t->call.head.status;
+
+    if (about_the_node(status)) {
+        t->retry_after_ms = retry_after_ms(&t->call.head);
+        error_set(&x->error, ERROR_UPSTREAM_STATUS, "%.*s answered %d",
+                  VIEW_ARG(t->candidate->backend_name), status);
+        return DELIVER_FAILED;
+    }
+    if (status != 200)
+        return deliver_refusal(x, &t->call, t->deadline_ns, t->arena);
+    x->answer = (struct llm_answer){.dialect = x->request.dialect,
+                                    .model = x->request.model,
+                                    .hide_usage = !x->request.include_usage};
+    if (!x->request.stream)
+        return deliver_plain(x, &t->call, t->deadline_ns, t->arena);
+    if (!is_event_stream(&t->call.head)) {
+        error_set(&x->error, ERROR_UPSTREAM_PROTOCOL, "a stream was asked for and none came");
+        return DELIVER_FAILED;
+    }
+    return deliver_stream(x, &t->call, t->backend,
+                          t->began_ns + t->backend->first_token_ms * NS_PER_MS, t->deadline_ns);
+}
+
+/* ---- one attempt ---------------------------------------------------------------------------- */
+
+static void write_attempt(struct exchange *x, const struct attempt *t, struct view outcome)
+{
+    struct buf *b = &x->attempts;
+    struct json_writer w = JSON_WRITER(b);
+
+    buf_append_char(b, x->n_attempts++ ? ',' : '[');
+    json_put_object(&w);
+    json_put_member_string(&w, VIEW("backend"), t->candidate->backend_name);
+    json_put_member_string(&w, VIEW("node"), t->use.node->text);
+    json_put_member_string(&w, VIEW("model"), t->candidate->model);
+    json_put_member_string(&w, VIEW("outcome"), outcome);
+    json_put_member_i64(&w, VIEW("ms"), (loop_now_ns() - t->began_ns) / NS_PER_MS);
+    if (t->call.head.status)
+        json_put_member_i64(&w, VIEW("status"), t->call.head.status);
+    json_put_close(&w);
+}
+
+static enum outcome conclude(struct exchange *x, struct attempt *t, enum deliver_result result)
+{
+    struct node *n = t->use.node;
+
+    switch (result) {
+    case DELIVER_DONE:
+        node_succeeded(n);
+        x->node = n;
+        x->answered_by = t->candidate;
+        write_attempt(x, t, x->outcome);
+        return OUTCOME_ANSWERED;
+    case DELIVER_CANCELLED:
+        x->node = n;
+        x->answered_by = t->candidate;
+        error_set(&x->error, ERROR_CLIENT_GONE, "the client left before its answer was complete");
+        break;
+    case DELIVER_CUT:
+        x->node = n;
+        x->answered_by = t->candidate;
+        atomic_fetch_add_explicit(&x->gateway->stats.cut_streams, 1, memory_order_relaxed);
+        break;
+    case DELIVER_FAILED:
+        break;
+    }
+    write_attempt(x, t, view_str(error_info(x->error.code)->wire));
+    if (result == DELIVER_CANCELLED)
+        return OUTCOME_FINAL;
+    stats_attempt_failed(&x->gateway->stats, t->candidate->backend_name, n->side);
+    if (node_failed(n, &x->error, x->config->breaker_failures, t->retry_after_ms))
+        log_node_opened(n, &x->error);
+    x->retry_after_ms = t->retry_after_ms;
+    return result == DELIVER_FAILED && error_info(x->error.code)->may_fail_over ? OUTCOME_NEXT
+                                                                                : OUTCOME_FINAL;
+}
+
+static enum outcome attempt_node(struct exchange *x, const struct plan_candidate *candidate,
+                                 struct node *node)
+{
+    struct attempt t = {.candidate = candidate,
+                        .backend = &x->config->backends[candidate->backend],
+                        .began_ns = clock_mono_ns()};
+
+    if (!node_begin(node, &t.use))
+        return OUTCOME_NEXT; /* open, and somebody else tries it already */
+    t.arena = arena_new_child(x->arena);
+    if (!t.arena) {
+        node_end(&t.use, 0);
+        error_set(&x->error, ERROR_NO_MEMORY, "no memory for an attempt");
+        return OUTCOME_FINAL;
+    }
+    t.deadline_ns = t.began_ns + t.backend->total_ms * NS_PER_MS;
+    if (t.deadline_ns > x->deadline_ns)
+        t.deadline_ns = x->deadline_ns;
+
+    x->error.code = ERROR_NONE;
+    enum deliver_result result = send_request(x, &t) ? receive(x, &t) : DELIVER_FAILED;
+    if (x->error.code == ERROR_CANCELLED)
+        result = DELIVER_CANCELLED;
+    enum outcome outcome = conclude(x, &t, result);
+
+    http_call_end(&t.call);
+    uint64_t tokens =
+        outcome == OUTCOME_ANSWERED ? (uint64_t)x->answer.usage.input + x->answer.usage.output : 0;
+    int64_t share_ns = node_end(&t.use, tokens);
+    if (x->node == node)
+        x->share_ns = share_ns;
+    if (outcome == OUTCOME_NEXT)
+        arena_free(t.arena); /* an answer's bytes may still be held in it */
+    return outcome;
+}
+
+/* ---- the chain ------------------------------------------------------------------------------ */
+
+static enum outcome attempt_all(struct exchange *x, bool desperate)
+{
+    for (unsigned i = 0; i < x->plan->n_candidates; i++) {
+        const struct plan_candidate *c = &x->plan->candidates[i];
+        uint64_t tried = 0;
+        struct node *node;
+        while ((node = fleet_pick(x->fleet, c->backend, c->model, &tried, desperate))) {
+            /* In the second round only what the first one left out. */
+            if (desperate && !atomic_load_explicit(&node->open, memory_order_relaxed))
+                continue;
+            if (x->n_attempts >= MAX_ATTEMPTS || clock_mono_ns() >= x->deadline_ns)
+                return OUTCOME_FINAL;
+            enum outcome outcome = attempt_node(x, c, node);
+            if (outcome != OUTCOME_NEXT)
+                return outcome;
+            atomic_fetch_add_explicit(&x->gateway->stats.failovers, 1, memory_order_relaxed);
+        }
+    }
+    return OUTCOME_NEXT;
+}
+
+/* The earliest time at which somebody who asked us to wait may be asked again. */
+static int64_t retry_at(struct exchange *x)
+{
+    int64_t earliest = TIMER_NEVER;
+
+    for (unsigned i = 0; i < x->plan->n_candidates; i++) {
+        int64_t at = fleet_retry_at(x->fleet, x->plan->candidates[i].backend);
+        if (at < earliest)
+            earliest = at;
+    }
+    return earliest;
+}
+
+static int64_t chain_total_ms(const struct exchange *x)
+{
+    int64_t longest = 0;
+
+    for (unsigned i = 0; i < x->plan->n_candidates; i++) {
+        int64_t ms = x->config->backends[x->plan->candidates[i].backend].total_ms;
+        if (ms > longest)
+            longest = ms;
+    }
+    return longest;
+}
+
+static bool nobody_left(struct exchange *x, int64_t again_ns)
+{
+    int64_t now = clock_mono_ns();
+
+    if (again_ns != TIMER_NEVER)
+        x->retry_after_ms = (again_ns - now) / NS_PER_MS + 1;
+    else if (x->retry_after_ms == 0)
+        x->retry_after_ms = x->config->breaker_open_ms;
+    if (now >= x->deadline_ns)
+        return error_set(&x->error, ERROR_DEADLINE, "no answer before this request's deadline");
+    if (x->n_attempts == 0) {
+        error_set(&x->error, ERROR_NO_BACKEND, "no backend can be asked right now");
+        return error_hint(&x->error, "Try again later; /healthz and `weir check` say more.");
+    }
+    return false; /* the last attempt's error says it best */
+}
+
+bool exchange_attempt(struct exchange *x)
+{
+    x->attempts = BUF_MAX(ATTEMPTS_MAX_BYTES);
+    x->deadline_ns = x->began_ns + chain_total_ms(x) * NS_PER_MS;
+    io_watch_peer(&x->client->stream.io, task_current());
+    for (;;) {
+        enum outcome outcome = attempt_all(x, false);
+        if (outcome == OUTCOME_NEXT)
+            outcome = attempt_all(x, true);
+        if (outcome == OUTCOME_ANSWERED)
+            return x->error.code == ERROR_NONE;
+        if (outcome == OUTCOME_FINAL)
+            return x->error.code != ERROR_NONE ? false : nobody_left(x, TIMER_NEVER);
+        int64_t again = retry_at(x);
+        if (again == TIMER_NEVER || again >= x->deadline_ns || x->n_attempts >= MAX_ATTEMPTS)
+            return nobody_left(x, again);
+        if (task_park(again, TASK_CANCELLABLE) == WAIT_CANCELLED)
+            return error_set(&x->error, ERROR_CLIENT_GONE, "the client left while waiting");
+    }
+}

@@ -1,0 +1,22 @@
+#include "gateway/exchange.h"
+
+bool exchange_run(struct exchange *x)
+{
+    bool ok = exchange_admit(x)            /* not draining, the ledger writes */
+              && exchange_identify(x)      /* key -> name */
+              && exchange_read(x)          /* bytes -> request */
+              && exchange_inspect(x)       /* request -> task, complexity, tokens, needs */
+              && exchange_decide(x)        /* facts + policy + fleet -> plan */
+              && (exchange_recall(x)       /* known already? */
+                  || exchange_attempt(x)); /* ask the candidates in turn, deliver as it comes */
+
+    if (!ok && x->error.code == ERROR_NONE)
+        error_set(&x->error, ERROR_INTERNAL, "a step failed without saying why");
+    bool recorded = exchange_account(x); /* runs in every case, before the last bytes leave */
+    if (!recorded && x->error.code == ERROR_NONE) {
+        error_set(&x->error, ERROR_LEDGER_UNAVAILABLE, "the ledger cannot be written");
+        error_hint(&x->error, "Free disk space on the gateway; it goes on by itself.");
+    }
+    exchange_release(x);
+    return !x->close;
+}

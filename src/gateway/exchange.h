@@ -1,0 +1,98 @@
+/*
+ * An exchange: one chat request from its head to its record in the ledger. This is the product;
+ * exchange_run() is its table of contents.
+ *
+ * An exchange belongs to the task of its connection. Everything it needs lives in its arena, and
+ * the fleet (with the configuration) is the one it began with.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "gateway/gateway.h"
+#include "http/server.h"
+#include "inspect/inspect.h"
+#include "llm/answer.h"
+#include "policy/policy.h"
+
+#define EXCHANGE_HELD_PIECES (LLM_BODY_PIECES + 2)
+
+struct exchange {
+    struct gateway *gateway;
+    struct http_server *client;
+    const struct http_limits *limits;
+    const struct http_head *head;
+    struct arena *arena;
+    struct fleet *fleet;
+    const struct config *config;
+    int64_t began_ns, wall_ms, deadline_ns;
+    int64_t id; /* in the ledger */
+    struct view request_id;
+
+    struct view key; /* the caller's name */
+    struct view body;
+    struct llm_request request;
+    struct inspect_facts facts;
+    struct plan *plan;
+
+    /* how it went */
+    struct error error; /* code ERROR_NONE: it was answered */
+    struct llm_answer answer;
+    const struct plan_candidate *answered_by; /* NULL: nobody */
+    struct node *node;
+    int64_t share_ns; /* of that node */
+    int64_t first_token_ns;
+    struct buf attempts; /* JSON, without the closing bracket */
+    unsigned n_attempts;
+    struct view notes;
+    int status;             /* what the client gets */
+    int upstream_status;    /* of the last attempt that got one */
+    struct view outcome;    /* of an answer: "ok", or that the upstream refused the request */
+    int64_t retry_after_ms; /* for the client; 0: nothing to say */
+
+    /* what was sent, and what waits for the ledger */
+    bool streaming; /* the head of a streamed answer has left */
+    bool close;     /* the connection cannot be used again */
+    struct view held[EXCHANGE_HELD_PIECES];
+    unsigned n_held;
+    struct view upstream_heads; /* those of the answer that may pass, ready to send */
+};
+
+/* Runs the exchange to its end; the answer (or the error) was sent and the record is written.
+ * False: the connection cannot be used again. */
+bool exchange_run(struct exchange *x);
+
+/* ---- the steps, in the order of the walk; each is one file --------------------------------- */
+
+bool exchange_admit(struct exchange *x) MUST_CHECK;    /* admit.c: can anything be served now */
+bool exchange_identify(struct exchange *x) MUST_CHECK; /* identify.c: who calls */
+bool exchange_read(struct exchange *x) MUST_CHECK;     /* read.c: the body, the dialect */
+bool exchange_inspect(struct exchange *x) MUST_CHECK;  /* inspect.c: the facts */
+bool exchange_decide(struct exchange *x) MUST_CHECK;   /* decide.c: the plan */
+/* recall.c: an answer that is known already (support questions). True: it was answered. */
+bool exchange_recall(struct exchange *x);
+bool exchange_attempt(struct exchange *x) MUST_CHECK; /* attempt.c: candidates in turn */
+/* account.c: the record. False: it could not be written and must be. */
+bool exchange_account(struct exchange *x) MUST_CHECK;
+/* release.c: the last bytes of the answer, or the error. */
+void exchange_release(struct exchange *x);
+
+/* ---- between attempt.c and deliver.c -------------------------------------------------------- */
+
+enum deliver_result {
+    DELIVER_DONE,      /* answered: what is left to send is held */
+    DELIVER_FAILED,    /* nothing reached the client: the next candidate may be asked */
+    DELIVER_CUT,       /* failed after the client got its first bytes */
+    DELIVER_CANCELLED, /* the client left */
+};
+
+enum deliver_result deliver_plain(struct exchange *x, struct http_call *call, int64_t deadline_ns,
+                                  struct arena *attempt);
+enum deliver_result deliver_stream(struct exchange *x, struct http_call *call,
+                                   const struct config_backend *backend, int64_t first_token_ns,
+                                   int64_t deadline_ns);
+/* An answer of the upstream that is final although it is an error: its bytes are the client's. */
+enum deliver_result deliver_refusal(struct exchange *x, struct http_call *call, int64_t deadline_ns,
+                                    struct arena *attempt);
+
+/* The head of an answer up to and with its empty line. `length` SIZE_MAX: chunked. */
+struct view deliver_head(struct exchange *x, int status, struct view type, size_t length);

@@ -1,0 +1,43 @@
+/*
+ * The gateway: everything that serves, in one process.
+ *
+ * Loop 0 accepts connections, takes signals, probes nodes and serves the admin address; all loops
+ * serve exchanges. The current fleet (and with it the configuration) is replaced whole by a reload.
+ */
+#pragma once
+
+#include "fleet/probe.h"
+#include "gateway/stats.h"
+#include "ledger/ledger.h"
+#include "run/listener.h"
+
+struct gateway_sockets {
+    int listen, admin;
+};
+
+struct gateway {
+    struct loop *loops[HTTP_MAX_LOOPS];
+    unsigned n_loops;
+    struct list connections[HTTP_MAX_LOOPS]; /* of each loop, touched by that loop only */
+    struct listener listener, admin_listener;
+    struct ledger *ledger;
+    struct prober *prober;
+    struct stats stats;
+    atomic_bool draining;
+    int64_t started_wall_ms;
+    _Atomic(uint64_t) reloads, reloads_refused;
+
+    pthread_mutex_t mutex; /* for `fleet` */
+    struct fleet *fleet;
+};
+
+/* Serves on the sockets until SIGTERM or SIGINT and then drains; the exit status of the process.
+ * `admin_serve` handles connections to the admin address (admin/ stands above this folder). */
+int gateway_run(struct config *config, const struct gateway_sockets *sockets,
+                listener_serve_fn *admin_serve);
+
+/* The current fleet with a reference for the caller. Any thread. */
+struct fleet *gateway_fleet(struct gateway *g);
+
+/* "ok", "draining", "ledger failing": what /healthz says, with the HTTP status. */
+const char *gateway_health(struct gateway *g, int *ret_status);

@@ -1,0 +1,43 @@
+/*
+ * Counters of the exchanges, by side and backend, for /metrics. Relaxed atomics: any thread adds,
+ * readers see each number whole but not all of the same instant.
+ */
+#pragma once
+
+#include "config/config.h"
+#include "ledger/record.h"
+
+#include <stdatomic.h>
+
+/* Upper bounds in seconds, as OpenTelemetry's GenAI conventions advise; the last is +Inf. */
+#define STATS_BUCKETS 15
+extern const double stats_bounds[STATS_BUCKETS - 1];
+
+struct stats_histogram {
+    _Atomic(uint64_t) buckets[STATS_BUCKETS];
+    _Atomic(uint64_t) sum_us, count;
+};
+
+#define STATS_MAX_BACKENDS 64
+
+struct stats_backend {
+    char name[64];
+    enum side side;
+    _Atomic(uint64_t) ok, errors;
+    _Atomic(uint64_t) tokens_in, tokens_out, tokens_cached;
+    _Atomic(uint64_t) cost_nano, unpriced;
+    struct stats_histogram duration, first_token;
+};
+
+struct stats {
+    struct stats_backend backends[STATS_MAX_BACKENDS];
+    atomic_uint n_backends;
+    _Atomic(uint64_t) exchanges, refused, cancelled, failovers, cut_streams, ledger_lost;
+    _Atomic(uint64_t) by_task[TASK_COUNT];
+};
+};
+
+/* Books a finished exchange. */
+void stats_record(struct stats *s, const struct ledger_record *r);
+/* Books a failed attempt. */
+void stats_attempt_failed(struct stats *s, struct view backend, enum side side);

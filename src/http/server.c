@@ -1,0 +1,300 @@
+#include "http/server.h"
+
+#include "base/clock.h"
+#include "http/chunked.h"
+#include "http/gzip.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { READ_BYTES = 16 * 1024, MAX_PIECES = 24 };
+
+bool http_server_open(struct http_server *c, int fd, const struct http_limits *limits,
+                      struct error *err)
+{
+    *c = (struct http_server){.body_taken = true};
+    c->in = BUF_MAX(limits->max_head + READ_BYTES);
+    return stream_accept(&c->stream, fd, err);
+}
+
+void http_server_close(struct http_server *c)
+{
+    buf_done(&c->in);
+    stream_close(&c->stream);
+}
+
+void http_server_abort(struct http_server *c)
+{
+    buf_done(&c->in);
+    stream_abort(&c->stream);
+}
+
+/* Appends what comes next to `in`. */
+static ssize_t fill(struct http_server *c, int64_t deadline_ns)
+{
+    /* The wait happens before the buffer is there: idle connections hold none. */
+    if (!stream_has_input(&c->stream)) {
+        enum wait_result w = io_wait_readable(&c->stream.io, deadline_ns);
+        if (w != WAIT_READY)
+            return w == WAIT_TIMEOUT ? STREAM_TIMEOUT : STREAM_CANCELLED;
+    }
+    char *to = buf_reserve(&c->in, READ_BYTES);
+    if (!to)
+        return STREAM_BROKEN;
+    ssize_t got = stream_read(&c->stream, to, c->in.cap - c->in.len, deadline_ns);
+    if (got > 0)
+        c->in.len += (size_t)got;
+    return got;
+}
+
+static void take(struct http_server *c, size_t n)
+{
+    buf_consume(&c->in, n);
+    if (c->in.len == 0)
+        buf_done(&c->in);
+}
+
+enum http_server_result http_server_head(struct http_server *c, const struct http_limits *limits,
+                                         bool first, struct arena *a, struct http_head *ret_head,
+                                         struct error *err)
+{
+    int64_t begin = loop_now_ns();
+    int64_t deadline = begin + (first ? limits->head_ms : limits->keepalive_ms) * NS_PER_MS;
+    size_t scanned = 0, end;
+
+    c->answered_interim = false;
+    for (;;) {
+        /* Empty lines before a request line are skipped (RFC 9112, 2.2). */
+        while (scanned == 0 && c->in.len >= 2 && c->in.p[0] == '\r' && c->in.p[1] == '\n')
+            take(c, 2);
+        end = c->in.len ? http_head_end(buf_view(&c->in), &scanned) : 0;
+        if (end > 0 && end <= limits->max_head)
+            break;
+        if (c->in.len >= limits->max_head) {
+            error_set(err, ERROR_HEAD_TOO_LARGE, "the request's head is longer than %zu bytes",
+                      limits->max_head);
+            return HTTP_SERVER_BAD;
+        }
+        bool began = c->in.len > 0;
+        ssize_t got = fill(c, deadline);
+        if (got > 0 && !began)
+            deadline = loop_now_ns() + limits->head_ms * NS_PER_MS;
+        if (got == STREAM_TIMEOUT && began) {
+            error_set(err, ERROR_REQUEST_TIMEOUT, "the request's head did not come in %lld ms",
+                      (long long)limits->head_ms);
+            return HTTP_SERVER_BAD;
+        }
+        if (got <= 0)
+            return HTTP_SERVER_CLOSED;
+    }
+    struct view head = arena_dup(a, view_first(buf_view(&c->in), end));
+    if (head.n != end) {
+        error_set(err, ERROR_NO_MEMORY, "no memory for the request's head");
+        return HTTP_SERVER_BAD;
+    }
+    take(c, end);
+    if (!http_request_parse(head, a, ret_head, err))
+        return HTTP_SERVER_BAD;
+    c->body_taken = ret_head->framing == HTTP_BODY_NONE ||
+                    (ret_head->framing == HTTP_BODY_LENGTH && ret_head->length == 0);
+    return HTTP_SERVER_OK;
+}
+
+/* ---- bodies ------------------------------------------------------------------------------- */
+
+static enum http_server_result body_failed(ssize_t got, const struct http_limits *limits,
+                                           struct error *err)
+{
+    if (got == STREAM_TIMEOUT) {
+        error_set(err, ERROR_REQUEST_TIMEOUT, "the request's body did not come in %lld ms",
+                  (long long)limits->body_ms);
+        return HTTP_SERVER_BAD;
+    }
+    error_set(err, ERROR_CLIENT_GONE, "the client left before its request was complete");
+    return HTTP_SERVER_CLOSED;
+}
+
+static enum http_server_result too_large(const struct http_limits *limits, struct error *err)
+{
+    error_set(err, ERROR_BODY_TOO_LARGE, "the request's body is longer than %zu bytes",
+              limits->max_body);
+    error_hint(err, "Send less, or raise limits.body.");
+    return HTTP_SERVER_BAD;
+}
+
+static enum http_server_result body_by_length(struct http_server *c,
+                                              const struct http_limits *limits, size_t length,
+                                              struct arena *a, struct view *ret_body,
+                                              struct error *err)
+{
+    int64_t deadline = loop_now_ns() + limits->body_ms * NS_PER_MS;
+    char *bytes = malloc(length + 1);
+
+    if (!bytes) {
+        error_set(err, ERROR_NO_MEMORY, "no memory for a body of %zu bytes", length);
+        return HTTP_SERVER_BAD;
+    }
+    arena_defer(a, free, bytes);
+    if (arena_failed(a)) {
+        error_set(err, ERROR_NO_MEMORY, "no memory for a body of %zu bytes", length);
+        return HTTP_SERVER_BAD;
+    }
+    size_t have = c->in.len < length ? c->in.len : length;
+    if (have > 0)
+        memcpy(bytes, c->in.p, have);
+    take(c, have);
+    while (have < length) {
+        ssize_t got = stream_read(&c->stream, bytes + have, length - have, deadline);
+        if (got <= 0)
+            return body_failed(got, limits, err);
+        have += (size_t)got;
+    }
+    bytes[length] = '\0';
+    *ret_body = view_of(bytes, length);
+    return HTTP_SERVER_OK;
+}
+
+static void free_buf(void *b)
+{
+    buf_done(b);
+}
+
+static enum http_server_result body_by_chunks(struct http_server *c,
+                                              const struct http_limits *limits, struct arena *a,
+                                              struct view *ret_body, struct error *err)
+{
+    int64_t deadline = loop_now_ns() + limits->body_ms * NS_PER_MS;
+    struct http_chunks chunks = HTTP_CHUNKS_START;
+    struct buf *body = arena_new_of(a, struct buf);
+
+    if (!body) {
+        error_set(err, ERROR_NO_MEMORY, "no memory for the request's body");
+        return HTTP_SERVER_BAD;
+    }
+    *body = BUF_MAX(limits->max_body);
+    arena_defer(a, free_buf, body);
+    for (;;) {
+        struct view input = buf_view(&c->in), data;
+        enum http_chunks_result result;
+        while ((result = http_chunks_next(&chunks, &input, &data, err)) == HTTP_CHUNKS_DATA)
+            buf_append(body, data);
+        if (result == HTTP_CHUNKS_BAD)
+            return HTTP_SERVER_BAD;
+        if (!buf_ok(body))
+            return too_large(limits, err);
+        take(c, c->in.len - input.n);
+        if (result == HTTP_CHUNKS_END)
+            break;
+        ssize_t got = fill(c, deadline);
+        if (got <= 0)
+            return body_failed(got, limits, err);
+    }
+    *ret_body = buf_view(body);
+    return HTTP_SERVER_OK;
+}
+
+/* Undoes the content coding, in a buffer of the arena. */
+static enum http_server_result decode(const struct http_limits *limits,
+                                      const struct http_head *head, struct arena *a,
+                                      struct view *body, struct error *err)
+{
+    struct view coding = http_header_get(head, VIEW("content-encoding"));
+
+    if (coding.n == 0 || view_eq_nocase(coding, VIEW("identity")))
+        return HTTP_SERVER_OK;
+    if (!view_eq_nocase(coding, VIEW("gzip"))) {
+        error_set(err, ERROR_UNSUPPORTED_CODING, "content-encoding '%.*s' is not known here",
+                  VIEW_ARG(view_first(coding, 40)));
+        error_hint(err, "Send gzip, or no content-encoding.");
+        return HTTP_SERVER_BAD;
+    }
+    struct buf *plain = arena_new_of(a, struct buf);
+    if (!plain) {
+        error_set(err, ERROR_NO_MEMORY, "no memory for the request's body");
+        return HTTP_SERVER_BAD;
+    }
+    *plain = BUF_MAX(limits->max_body);
+    arena_defer(a, free_buf, plain);
+    if (!gzip_decode(*body, plain, err))
+        return HTTP_SERVER_BAD;
+    *body = buf_view(plain);
+    return HTTP_SERVER_OK;
+}
+
+enum http_server_result http_server_body(struct http_server *c, const struct http_limits *limits,
+                                         const struct http_head *head, struct arena *a,
+                                         struct view *ret_body, struct error *err)
+{
+    enum http_server_result result;
+    struct view body = VIEW("");
+
+    if (head->framing == HTTP_BODY_LENGTH && head->length > limits->max_body)
+        return too_large(limits, err);
+    if (head->expect_continue && !c->body_taken && c->in.len == 0) {
+        struct view go_on = VIEW("HTTP/1.1 100 Continue\r\n\r\n");
+        if (!http_server_write(c, limits, &go_on, 1))
+            return body_failed(STREAM_BROKEN, limits, err);
+        c->answered_interim = true;
+    }
+    if (head->framing == HTTP_BODY_CHUNKED)
+        result = body_by_chunks(c, limits, a, &body, err);
+    else if (head->framing == HTTP_BODY_LENGTH && head->length > 0)
+        result = body_by_length(c, limits, (size_t)head->length, a, &body, err);
+    else
+        result = HTTP_SERVER_OK;
+    if (result != HTTP_SERVER_OK)
+        return result;
+    c->body_taken = true;
+    result = decode(limits, head, a, &body, err);
+    if (result == HTTP_SERVER_OK)
+        *ret_body = body;
+    return result;
+}
+
+/* ---- answers ------------------------------------------------------------------------------ */
+
+bool http_server_write(struct http_server *c, const struct http_limits *limits,
+                       const struct view *pieces, unsigned n)
+{
+    struct iovec iov[MAX_PIECES];
+    int64_t stall_ns = limits->stall_ms * NS_PER_MS;
+
+    assert(n <= MAX_PIECES);
+    if (c->failed)
+        return false;
+    for (unsigned i = 0; i < n; i++)
+        iov[i] = (struct iovec){.iov_base = (void *)(uintptr_t)pieces[i].p, .iov_len = pieces[i].n};
+    c->failed = stream_writev(&c->stream, iov, n, loop_now_ns() + stall_ns, stall_ns) != STREAM_OK;
+    return !c->failed;
+}
+
+bool http_server_write_chunk(struct http_server *c, const struct http_limits *limits,
+                             struct view bytes)
+{
+    char size[20];
+    int n = snprintf(size, sizeof(size), "%zx\r\n", bytes.n);
+    struct view pieces[] = {view_of(size, (size_t)n), bytes, VIEW("\r\n")};
+
+    return bytes.n == 0 || http_server_write(c, limits, pieces, 3);
+}
+
+void http_status_line(struct buf *out, int status)
+{
+    buf_append_lit(out, "HTTP/1.1 ");
+    buf_append_u64(out, (uint64_t)status);
+    buf_append_char(out, ' ');
+    buf_append(out, view_str(http_reason(status)));
+    buf_append_lit(out, "\r\n");
+}
+
+void http_header_line(struct buf *out, struct view name, struct view value)
+{
+    for (size_t i = 0; i < value.n; i++)
+        if ((unsigned char)value.p[i] < ' ' && value.p[i] != '\t')
+            return;
+    buf_append(out, name);
+    buf_append_lit(out, ": ");
+    buf_append(out, value);
+    buf_append_lit(out, "\r\n");
+}

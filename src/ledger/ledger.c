@@ -1,0 +1,321 @@
+#include "ledger/ledger.h"
+
+#include "base/clock.h"
+#include "ledger/checkpoint.h"
+#include "ledger/hours.h"
+#include "ledger/id.h"
+#include "ledger/store.h"
+
+#include <linux/futex.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { RETRY_NS = 1000000000 };
+
+struct ledger {
+    char *path;
+    enum ledger_sync sync;
+    pthread_t writer;
+    struct checkpoint checkpoint;
+    pthread_mutex_t gate; /* see checkpoint.h */
+
+    /* Stacks that any thread pushes to and the writer takes as a whole: newest first. */
+    struct ledger_commit *_Atomic queue;
+    struct hours_entry *_Atomic new_hours;
+    /* 1 while the writer sleeps; whoever turns it to 0 wakes it. Both sides change their own
+     * first and look at the other's then, so no wake-up is lost. */
+    atomic_uint sleeping;
+    atomic_bool stop;
+
+    /* the writer's own */
+    struct store store;
+    struct hours_entry *hours; /* oldest first */
+    int64_t retry_at_ns;
+    int wal_pages;
+
+    atomic_bool failing;
+    pthread_mutex_t why_lock;
+    struct error why;
+    _Atomic uint64_t committed, lost, transactions;
+};
+
+void ledger_submit(struct ledger *l, struct ledger_commit *commit)
+{
+    struct ledger_commit *head = atomic_load_explicit(&l->queue, memory_order_relaxed);
+
+    do
+        commit->next = head;
+    while (!atomic_compare_exchange_weak(&l->queue, &head, commit));
+}
+
+void ledger_add_node_hours(struct ledger *l, const struct ledger_node_hours *hours)
+{
+    struct hours_entry *entry = hours_new(hours);
+    if (!entry)
+        return; /* the hours are missing from a report, which is no reason to stop serving */
+    struct hours_entry *head = atomic_load_explicit(&l->new_hours, memory_order_relaxed);
+
+    do
+        entry->next = head;
+    while (!atomic_compare_exchange_weak(&l->new_hours, &head, entry));
+}
+
+static bool anything_queued(struct ledger *l)
+{
+    return atomic_load(&l->queue) || atomic_load(&l->new_hours);
+}
+
+static void wake(struct ledger *l)
+{
+    if (atomic_load(&l->sleeping) && atomic_exchange(&l->sleeping, 0))
+        syscall(SYS_futex, &l->sleeping, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+void ledger_flush(struct ledger *l)
+{
+    if (anything_queued(l))
+        wake(l);
+}
+
+/* Until something is queued, the end, or the time for the next try. */
+static void sleep_until_needed(struct ledger *l)
+{
+    struct timespec timeout, *limit = NULL;
+
+    if (atomic_load(&l->failing)) {
+        int64_t left = l->retry_at_ns - clock_mono_ns();
+        if (left <= 0)
+            return;
+        timeout = (struct timespec){left / NS_PER_S, left % NS_PER_S};
+        limit = &timeout;
+    }
+    atomic_store(&l->sleeping, 1);
+    if (!anything_queued(l) && !atomic_load(&l->stop))
+        syscall(SYS_futex, &l->sleeping, FUTEX_WAIT_PRIVATE, 1, limit, NULL, 0);
+    atomic_store(&l->sleeping, 0);
+}
+
+/* What is queued at this moment, oldest first. */
+static struct ledger_commit *take_queue(struct ledger *l)
+{
+    struct ledger_commit *newest = atomic_exchange(&l->queue, NULL), *oldest = NULL;
+
+    while (newest) {
+        struct ledger_commit *next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    return oldest;
+}
+
+static void take_hours(struct ledger *l)
+{
+    struct hours_entry *newest = atomic_exchange(&l->new_hours, NULL), *oldest = NULL;
+
+    while (newest) {
+        struct hours_entry *next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    hours_join(&l->hours, oldest);
+}
+
+/* The submitter may free its commit inside `done`, and may look at the counts from there. */
+static void answer(struct ledger *l, struct ledger_commit *list, bool committed)
+{
+    uint64_t n = 0;
+
+    for (struct ledger_commit *at = list; at; at = at->next)
+        n++;
+    atomic_fetch_add(committed ? &l->committed : &l->lost, n);
+    while (list) {
+        struct ledger_commit *next = list->next;
+        list->done(list, committed);
+        list = next;
+    }
+}
+
+/* Called by SQLite after a commit, with the size of the WAL. */
+static int note_pages(void *arg, sqlite3 *db, const char *name, int pages)
+{
+    struct ledger *l = arg;
+    int fresh = pages > l->wal_pages ? pages - l->wal_pages : pages;
+    (void)db;
+    (void)name;
+
+    l->wal_pages = pages;
+    checkpoint_note(&l->checkpoint, (unsigned)fresh);
+    return SQLITE_OK;
+}
+
+static void fail(struct ledger *l, const struct error *err)
+{
+    pthread_mutex_lock(&l->why_lock);
+    l->why = *err;
+    pthread_mutex_unlock(&l->why_lock);
+    atomic_store(&l->failing, true);
+    /* After an I/O error SQLite's picture of the file may be wrong: the next try opens it anew. */
+    store_close(&l->store);
+    l->retry_at_ns = clock_mono_ns() + RETRY_NS;
+}
+
+static void try_again(struct ledger *l)
+{
+    struct error err;
+
+    if (store_open(&l->store, l->path, l->sync, &err)) {
+        sqlite3_wal_hook(l->store.db, note_pages, l);
+        if (store_probe(&l->store, clock_wall_ms(), &err)) {
+            atomic_store(&l->failing, false);
+            return;
+        }
+    }
+    fail(l, &err);
+}
+
+/* Moves the rows that cannot be kept from `*batch` to `*ret_refused`. */
+static bool add_all(struct ledger *l, struct ledger_commit **batch,
+                    struct ledger_commit **ret_refused, struct error *err)
+{
+    for (struct ledger_commit **at = batch; *at;) {
+        struct ledger_commit *commit = *at;
+        enum store_result result = store_add(&l->store, commit->record, err);
+        if (result == STORE_FAILED)
+            return false;
+        if (result == STORE_REFUSED) {
+            *at = commit->next;
+            commit->next = *ret_refused;
+            *ret_refused = commit;
+        } else {
+            at = &commit->next;
+        }
+    }
+    for (struct hours_entry *e = l->hours; e; e = e->next)
+        if (!store_add_hours(&l->store, &e->hours, err))
+            return false;
+    return true;
+}
+
+static void write_batch(struct ledger *l, struct ledger_commit *batch)
+{
+    struct ledger_commit *refused = NULL;
+    struct error err;
+
+    pthread_mutex_lock(&l->gate);
+    bool ok = store_begin(&l->store, &err) && add_all(l, &batch, &refused, &err) &&
+              store_commit(&l->store, &err);
+    if (!ok)
+        store_rollback(&l->store);
+    pthread_mutex_unlock(&l->gate);
+    if (ok) {
+        atomic_fetch_add(&l->transactions, 1);
+        hours_free_all(l->hours);
+        l->hours = NULL;
+    } else {
+        fail(l, &err);
+    }
+    answer(l, batch, ok);
+    answer(l, refused, false);
+}
+
+static void *writer_main(void *arg)
+{
+    struct ledger *l = arg;
+
+    for (;;) {
+        /* Looked at before the queue: what was submitted before the end is still written. */
+        bool stop = atomic_load(&l->stop);
+        if (atomic_load(&l->failing) && (stop || clock_mono_ns() >= l->retry_at_ns))
+            try_again(l);
+        struct ledger_commit *batch = take_queue(l);
+        take_hours(l);
+        if (atomic_load(&l->failing))
+            answer(l, batch, false);
+        else if (batch || l->hours)
+            write_batch(l, batch);
+        if (stop && !anything_queued(l))
+            return NULL;
+        if (!anything_queued(l))
+            sleep_until_needed(l);
+    }
+}
+
+static void ledger_free(struct ledger *l)
+{
+    store_close(&l->store);
+    hours_free_all(l->hours);
+    pthread_mutex_destroy(&l->gate);
+    pthread_mutex_destroy(&l->why_lock);
+    free(l->path);
+    free(l);
+}
+
+struct ledger *ledger_open(const struct ledger_options *options, struct error *err)
+{
+    struct ledger *l = calloc(1, sizeof(*l));
+    char *path = strndup(options->path.p ? options->path.p : "", options->path.n);
+
+    if (!l || !path) {
+        free(l);
+        free(path);
+        error_set(err, ERROR_NO_MEMORY, "no memory to open the ledger");
+        return NULL;
+    }
+    l->path = path;
+    l->sync = options->sync;
+    pthread_mutex_init(&l->gate, NULL);
+    pthread_mutex_init(&l->why_lock, NULL);
+    if (!store_open(&l->store, path, l->sync, err)) {
+        ledger_free(l);
+        return NULL;
+    }
+    sqlite3_wal_hook(l->store.db, note_pages, l);
+    ledger_id_raise(store_last_id(&l->store));
+    if (!checkpoint_start(&l->checkpoint, path, &l->gate, err)) {
+        ledger_free(l);
+        return NULL;
+    }
+    if (!ledger_thread(&l->writer, writer_main, l, "weir-ledger", err)) {
+        checkpoint_stop(&l->checkpoint);
+        ledger_free(l);
+        return NULL;
+    }
+    return l;
+}
+
+void ledger_close(struct ledger *l)
+{
+    if (!l)
+        return;
+    atomic_store(&l->stop, true);
+    wake(l);
+    pthread_join(l->writer, NULL);
+    checkpoint_stop(&l->checkpoint);
+    ledger_free(l); /* the last connection: the WAL goes into the file and away */
+}
+
+bool ledger_failing(struct ledger *l, struct error *err)
+{
+    if (!atomic_load(&l->failing))
+        return false;
+    if (err) {
+        pthread_mutex_lock(&l->why_lock);
+        *err = l->why;
+        pthread_mutex_unlock(&l->why_lock);
+    }
+    return true;
+}
+
+struct ledger_stats ledger_stats(struct ledger *l)
+{
+    return (struct ledger_stats){
+        .committed = atomic_load(&l->committed),
+        .lost = atomic_load(&l->lost),
+        .transactions = atomic_load(&l->transactions),
+    };
+}

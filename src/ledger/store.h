@@ -1,0 +1,61 @@
+/*
+ * The ledger's file: schema, connection, statements. One thread at a time uses a store.
+ *
+ * Tables: `exchange` (columns.def), `node_hours`, and `meta` with the schema's version. Readers of
+ * any SQLite tool may look at them while the gateway runs.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "ledger/record.h"
+
+#include <sqlite3.h>
+
+#define STORE_SCHEMA 1
+
+enum store_column {
+#define COLUMN(name, type) STORE_##name,
+#include "ledger/columns.def"
+#undef COLUMN
+    STORE_COLUMNS
+};
+
+/* The column's name in the file. */
+const char *store_column_name(enum store_column column);
+
+struct store {
+    sqlite3 *db; /* NULL: closed */
+    sqlite3_stmt *begin, *commit, *insert, *insert_hours, *probe;
+};
+
+/* Opens or creates the file for writing. A file of another program or of another schema is
+ * refused. */
+bool store_open(struct store *s, const char *path, enum ledger_sync sync,
+                struct error *err) MUST_CHECK;
+/* A second connection of this process, for checkpoints. The file must exist. */
+sqlite3 *store_open_second(const char *path, struct error *err) MUST_CHECK;
+/* For reading only, beside a gateway that may write. */
+sqlite3 *store_open_reader(const char *path, struct error *err) MUST_CHECK;
+/* Harmless when closed. */
+void store_close(struct store *s);
+
+bool store_begin(struct store *s, struct error *err) MUST_CHECK;
+bool store_commit(struct store *s, struct error *err) MUST_CHECK;
+void store_rollback(struct store *s);
+
+enum store_result {
+    STORE_WRITTEN,
+    STORE_REFUSED, /* this row cannot be kept (its id stands there already); the others can */
+    STORE_FAILED,  /* the file takes no writes; roll back */
+};
+enum store_result store_add(struct store *s, const struct ledger_record *record, struct error *err);
+bool store_add_hours(struct store *s, const struct ledger_node_hours *hours,
+                     struct error *err) MUST_CHECK;
+/* A small write of its own, to see whether the file takes one again. */
+bool store_probe(struct store *s, int64_t now_ms, struct error *err) MUST_CHECK;
+
+/* The newest id in the file; 0 when there is none. */
+int64_t store_last_id(struct store *s);
+
+/* What SQLite said, as an error with what to do about it. Returns false. */
+bool store_error(sqlite3 *db, int rc, const char *path, struct error *err);

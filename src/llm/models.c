@@ -1,0 +1,55 @@
+#include "llm/models.h"
+
+#define T ABILITY_TOOLS
+#define I ABILITY_IMAGES
+#define S ABILITY_SCHEMA
+
+/* What a longer name has behind it is not looked at. */
+#define MAX_NAME 256
+
+enum traits { PLAIN, REASONING, NO_CHAT };
+
+static const struct row {
+    struct view pattern;
+    uint32_t window;
+    unsigned abilities;
+    enum traits traits;
+} rows[] = {
+#define MODEL(pattern, window, abilities, traits) {VIEW_LIT(pattern), window, abilities, traits},
+#include "llm/models.def"
+#undef MODEL
+};
+
+/* "openai/ft:GPT-4o-mini:acme" -> "gpt-4o-mini:acme" */
+static struct view plain_name(struct view model, char *to)
+{
+    for (size_t at = view_find_char(model, '/'); at != VIEW_NPOS; at = view_find_char(model, '/'))
+        model = view_skip(model, at + 1);
+    if (view_starts(model, VIEW("ft:")))
+        model = view_skip(model, 3);
+    model = view_first(model, MAX_NAME);
+    for (size_t i = 0; i < model.n; i++)
+        to[i] = ascii_lower(model.p[i]);
+    return view_of(to, model.n);
+}
+
+struct llm_model_facts llm_model_facts(struct view model)
+{
+    char lower[MAX_NAME];
+    struct view name = plain_name(model, lower);
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct row *row = &rows[i];
+        if (!view_matches_glob(name, row->pattern))
+            continue;
+        return (struct llm_model_facts){
+            .window = row->window,
+            .abilities = row->abilities,
+            .known = true,
+            .max_completion_tokens = row->traits == REASONING,
+            .drop_sampling = row->traits == REASONING,
+            .embedding = row->traits == NO_CHAT,
+        };
+    }
+    return (struct llm_model_facts){.known = false};
+}

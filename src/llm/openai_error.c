@@ -1,0 +1,145 @@
+#include "base/utf8.h"
+#include "llm/openai_chat.h"
+#include "json/writer.h"
+
+/* The string under `name` in the object that comes next; anything else is passed over. */
+static bool take_message(struct json_reader *r, struct json_text *ret_text)
+{
+    struct json_object o;
+    bool found = false;
+
+    if (json_peek(r) == JSON_STRING)
+        return json_string(r, ret_text);
+    if (json_peek(r) != JSON_OBJECT) {
+        json_skip(r);
+        return false;
+    }
+    json_object_begin(r, &o);
+    while (json_object_next(r, &o)) {
+        if (json_key_is(&o, "message") && json_peek(r) == JSON_STRING)
+            found = json_string(r, ret_text);
+        else
+            json_skip(r);
+    }
+    return found;
+}
+
+/* {"error":{"message":...}}, {"error":"..."}, {"message":...}, {"detail":"..."} */
+static bool find_message(struct view body, struct json_text *ret_text)
+{
+    struct json_reader r;
+    struct json_object o;
+    struct json_text text;
+    bool found = false;
+
+    json_begin(&r, body);
+    json_object_begin(&r, &o);
+    while (json_object_next(&r, &o)) {
+        bool names =
+            json_key_is(&o, "error") || json_key_is(&o, "message") || json_key_is(&o, "detail");
+        if (!names) {
+            json_skip(&r);
+        } else if (take_message(&r, &text) && text.raw.n) {
+            *ret_text = text;
+            found = true;
+        }
+    }
+    return json_end(&r) && found;
+}
+
+/* Printable UTF-8, white space as blanks, none at the ends. */
+static size_t clean(char *to, size_t room, struct view text)
+{
+    size_t n = 0;
+
+    while (text.n && room - n >= 4) {
+        uint32_t code = utf8_take(&text);
+        if (code < 0x20 || (code >= 0x7f && code < 0xa0))
+            code = ' ';
+        if (code == ' ' && (n == 0 || to[n - 1] == ' '))
+            continue;
+        n += utf8_put(to + n, code);
+    }
+    while (n > 0 && to[n - 1] == ' ')
+        n--;
+    return n;
+}
+
+size_t openai_error_text(struct view body, char *to)
+{
+    char decoded[OPENAI_ERROR_TEXT];
+    struct json_text text;
+
+    if (find_message(body, &text)) {
+        size_t n = json_decode_prefix(decoded, sizeof(decoded), text);
+        return clean(to, OPENAI_ERROR_TEXT, view_of(decoded, n));
+    }
+    size_t n = clean(to, OPENAI_ERROR_TEXT, view_first(body, OPENAI_ERROR_TEXT));
+    /* JSON without a message, or a page made for browsers, tells a client nothing. */
+    return n && strchr("{[<\"", to[0]) ? 0 : n;
+}
+
+struct view llm_error_message(struct view body, struct arena *a, struct view fallback)
+{
+    char text[OPENAI_ERROR_TEXT];
+    size_t n = openai_error_text(body, text);
+    struct view kept = n ? arena_dup(a, view_of(text, n)) : VIEW("");
+
+    return kept.n ? kept : fallback;
+}
+
+static void write_object(const struct error *err, struct buf *out)
+{
+    const struct error_info *info = error_info(err->code);
+    struct json_writer w = JSON_WRITER(out);
+    char message[sizeof(err->text) + sizeof(err->hint) + 1];
+    size_t n = strlen(err->text), hint = strlen(err->hint);
+
+    memcpy(message, err->text, n);
+    if (hint) {
+        message[n++] = ' ';
+        memcpy(message + n, err->hint, hint);
+        n += hint;
+    }
+    json_put_object(&w);
+    json_put_key(&w, VIEW("error"));
+    json_put_object(&w);
+    json_put_member_string(&w, VIEW("message"), view_of(message, n));
+    json_put_member_string(&w, VIEW("type"), view_str(info->type));
+    json_put_key(&w, VIEW("param"));
+    if (err->param[0])
+        json_put_string(&w, view_str(err->param));
+    else
+        json_put_null(&w);
+    json_put_member_string(&w, VIEW("code"), view_str(info->wire));
+    json_put_close(&w);
+    json_put_close(&w);
+}
+
+void llm_error_write(enum llm_dialect dialect, const struct error *err, struct buf *out)
+{
+    switch (dialect) {
+    case LLM_OPENAI_CHAT:
+        write_object(err, out);
+        buf_append_char(out, '\n');
+    }
+}
+
+void llm_error_event(enum llm_dialect dialect, const struct error *err, struct buf *out)
+{
+    switch (dialect) {
+    case LLM_OPENAI_CHAT:
+        buf_append_lit(out, "data: ");
+        write_object(err, out);
+        buf_append_lit(out, "\n\n");
+    }
+}
+
+struct view llm_end_mark(enum llm_dialect dialect)
+{
+    switch (dialect) {
+    case LLM_OPENAI_CHAT:
+        return VIEW("data: [DONE]\n\n");
+    }
+    return VIEW("");
+}

@@ -1,0 +1,22 @@
+/*
+ * Mutexes for state that loops share. A lock is held for a few instructions and never across a
+ * wait: debug builds count the locks that a thread holds, and task_park() asserts that it is none.
+ */
+#pragma once
+
+#include <assert.h>
+#include <pthread.h>
+
+extern _Thread_local int lock_held_count;
+
+static inline void lock_take(pthread_mutex_t *m)
+{
+    pthread_mutex_lock(m);
+    lock_held_count++;
+}
+
+static inline void lock_release(pthread_mutex_t *m)
+{
+    lock_held_count--;
+    pthread_mutex_unlock(m);
+}

@@ -1,0 +1,126 @@
+"""A dead node costs nothing, and comes back by Weir's own request."""
+import threading
+import time
+
+import pytest
+
+import faulty
+from harness import SLACK, backend, eventually
+
+DOWN = {"stall": [faulty.STALL], "rst": [faulty.RST], "500": faulty.failing(500)}
+
+
+@pytest.mark.tsan
+@pytest.mark.parametrize("how", DOWN)
+def test_the_fourth_request_waits_no_time(start, lab, cloud, how):
+    weir = start(backend("lab", "inside", lab, first_token="300ms"),
+                 backend("cloud", "outside", cloud))
+    lab.script(DOWN[how])
+    lab.healthy = False
+    for _ in range(3):
+        assert weir.ask(stream=True).status == 200
+    assert len(lab.chats) == 3
+    connections = len(lab.connections)
+    for _ in range(5):
+        started = time.monotonic()
+        answer = weir.ask(stream=True)
+        assert answer.status == 200 and time.monotonic() - started < 0.15 * SLACK
+        assert [a["backend"] for a in weir.record(answer)["attempts"]] == ["cloud"]
+    assert len(lab.chats) == 3 and len(lab.connections) == connections
+
+
+def test_a_success_between_closes_the_count(start, lab, cloud):
+    weir = start(backend("lab", "inside", lab), backend("cloud", "outside", cloud))
+    lab.queue(*[faulty.failing(500)] * 2, faulty.Plain("ok"), *[faulty.failing(500)] * 2)
+    for _ in range(5):
+        assert weir.ask().status == 200
+    assert weir.ask().text == "Hello from the lab."
+
+
+def test_it_comes_back_and_no_client_pays_for_the_probe(start, lab, cloud):
+    weir = start(backend("lab", "inside", lab), backend("cloud", "outside", cloud),
+                 breaker={"open": "400ms"}, health={"interval": "200ms"})
+    lab.down()
+    for _ in range(5):
+        assert weir.ask().text == "Hello from the cloud."
+    time.sleep(0.8)  # probes fail meanwhile
+    for _ in range(3):
+        started = time.monotonic()
+        answer = weir.ask()
+        assert answer.text == "Hello from the cloud."
+        assert time.monotonic() - started < 0.2 * SLACK
+        assert len(weir.record(answer)["attempts"]) == 1
+    lab.reset()
+    lab.up()
+    eventually(lambda: weir.ask().text == "Hello from the lab.", 5, 0.1)
+    first = min(c.at for c in lab.chats)
+    assert any(p.at < first for p in lab.probes)
+
+
+def test_a_single_node_without_fallback_is_still_tried(start, lab):
+    weir = start(backend("lab", "inside", lab))
+    lab.script(faulty.failing(500))
+    for _ in range(4):
+        assert weir.ask().status in (502, 503)
+    lab.script(faulty.Plain("back again"))
+    assert weir.ask().text == "back again"
+
+
+def test_an_open_node_is_tried_by_one_request_at_a_time(start, lab):
+    weir = start(backend("lab", "inside", lab))
+    lab.script(faulty.failing(500))
+    for _ in range(3):
+        weir.ask()
+    lab.reset()
+    lab.script([0.6, *faulty.failing(500)])
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(weir.ask())) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.3)
+    assert len(lab.chats) == 1
+    for thread in threads:
+        thread.join(20)
+    assert {a.status for a in answers} <= {502, 503} and len(answers) == 6
+
+
+# Retry-After
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_node_is_not_asked_before_its_retry_after(start, lab, cloud, status):
+    weir = start(backend("lab", "inside", lab), backend("cloud", "outside", cloud))
+    lab.script(faulty.failing(status, "busy", ("retry-after", "30")))
+    for _ in range(4):
+        assert weir.ask().text == "Hello from the cloud."
+    assert len(lab.chats) == 1
+
+
+def test_a_request_waits_for_it_when_nothing_else_stands(start, lab):
+    weir = start(backend("lab", "inside", lab))
+    lab.queue(faulty.failing(429, "busy", ("retry-after", "1")))
+    started = time.monotonic()
+    answer = weir.ask()
+    assert answer.text == "Hello from the lab."
+    assert 0.9 < time.monotonic() - started < 3 * SLACK
+
+
+def test_it_does_not_wait_beyond_its_deadline(start, lab):
+    weir = start(backend("lab", "inside", lab), timeouts={"total": "3s"})
+    lab.script(faulty.failing(429, "busy", ("retry-after", "60")))
+    started = time.monotonic()
+    answer = weir.ask()
+    assert answer.status in (429, 503)
+    assert 30 <= int(answer.headers["retry-after"]) <= 60
+    assert time.monotonic() - started < 1 * SLACK
+
+
+def test_the_breaker_stands_in_the_metrics(start, lab, cloud):
+    weir = start(backend("lab", "inside", lab), backend("cloud", "outside", cloud))
+    lab.script(faulty.failing(500))
+    lab.healthy = False
+    for _ in range(3):
+        weir.ask()
+    metrics = weir.get("/metrics", admin=True)
+    assert metrics.status == 200 and metrics.headers["content-type"].startswith("text/plain")
+    text = metrics.body.decode()
+    assert "weir_" in text and "# TYPE" in text and "lab" in text

@@ -1,0 +1,130 @@
+"""Clients that leave, and clients that are slow."""
+import socket
+import time
+
+import pytest
+
+import faulty
+from harness import SLACK, backend, chat, eventually, request
+
+ENDLESS = [faulty.CHUNKED_HEAD, faulty.role(), faulty.piece("Hello"), faulty.STALL]
+
+
+@pytest.fixture
+def patient(start, lab, cloud):
+    """No time-out of its own would end these."""
+    return start(backend("lab", "inside", lab), backend("cloud", "outside", cloud),
+                 timeouts={"first_token": "50s", "between_tokens": "50s", "total": "60s"})
+
+
+@pytest.mark.tsan
+@pytest.mark.parametrize("how", ["close", "reset", "half_close"])
+@pytest.mark.parametrize("stage", ["before_head", "streaming", "plain"])
+def test_a_client_that_leaves_cancels_its_upstream(patient, lab, cloud, how, stage):
+    lab.script(ENDLESS if stage == "streaming" else [faulty.STALL])
+    with patient.raw() as client:
+        client.send(request(chat(stream=stage != "plain")))
+        if stage == "streaming":
+            client.read_until(b"Hello")
+        exchange = lab.wait_chats(1)
+        left = time.monotonic()
+        if how == "half_close":
+            client.sock.shutdown(socket.SHUT_WR)
+        elif how == "reset":
+            faulty._reset(client.sock)
+        else:
+            client.sock.close()
+        exchange.gone_after(5)
+        assert exchange.gone_at - left < 1 * SLACK
+    record = patient.wait_record(status=499)
+    assert record["outcome"] == "client_closed_request"
+    assert not cloud.chats  # nobody is left to answer
+
+
+def test_a_fin_behind_pipelined_requests_is_seen(patient, lab):
+    lab.script(ENDLESS)
+    with patient.raw() as client:
+        client.send(request(chat(stream=True)))
+        client.read_until(b"Hello")
+        exchange = lab.wait_chats(1)
+        client.send(request(chat("a second")) + request(chat("a third"))[:40])
+        time.sleep(0.1)
+        left = time.monotonic()
+        client.sock.shutdown(socket.SHUT_WR)
+        exchange.gone_after(5)
+        assert exchange.gone_at - left < 1 * SLACK
+
+
+def test_a_pipelined_request_is_no_leaving(patient, lab):
+    lab.queue(faulty.Stream("a", "b", "c", delay=0.2))
+    with patient.raw() as client:
+        client.send(request(chat(stream=True)))
+        client.read_until(b'"a"')
+        client.send(request(chat("next")))
+        assert client.response().events[-1] == "[DONE]"
+        assert client.response().status == 200
+
+
+def test_a_client_that_leaves_while_waiting_for_retry_after(start, lab):
+    weir = start(backend("lab", "inside", lab), timeouts={"total": "30s"})
+    lab.script(faulty.failing(429, "busy", ("retry-after", "5")))
+    with weir.raw() as client:
+        client.send(request(chat()))
+        lab.wait_chats(1)
+        time.sleep(0.2)
+    weir.wait_record(timeout=1.5, status=499)
+
+
+EVENTS, EVENT_BYTES = 1024, 64 * 1024
+
+
+def flood(_):
+    yield faulty.CHUNKED_HEAD
+    event = faulty.piece("x" * EVENT_BYTES)
+    for _ in range(EVENTS):
+        yield event
+    yield faulty.finish() + faulty.DONE + faulty.END
+
+
+def test_a_client_that_does_not_read_holds_little(start, lab):
+    weir = start(backend("lab", "inside", lab), timeouts={"client_stall": "1500ms"})
+    lab.script(flood)
+    before = weir.memory_kib()
+    with weir.raw(receive_buffer=16 * 1024) as client:
+        client.send(request(chat(stream=True)))
+        exchange = lab.wait_chats(1)
+        time.sleep(1)
+        held = exchange.sent
+        # what the kernels' buffers take, on both sides, is not Weir's
+        assert held < 24 << 20 < EVENTS * EVENT_BYTES
+        assert weir.memory_kib() - before < 4 * 1024
+        gone = exchange.gone_after(6 * SLACK)
+        assert gone > 1.2
+    record = weir.wait_record(status=499)
+    assert record["stream"] == 1
+
+
+def test_a_slow_client_gets_everything(start, lab):
+    """Slower than every time between tokens, but never still for as long as a stall."""
+    weir = start(backend("lab", "inside", lab), timeouts={"between_tokens": "400ms",
+                                                         "client_stall": "5s"})
+    lab.script(flood)
+    with weir.raw(20, receive_buffer=64 * 1024) as client:
+        client.send(request(chat(stream=True)))
+        for _ in range(3):
+            time.sleep(0.7)
+            client.data += client.sock.recv(1 << 16)
+        answer = client.response()
+        assert answer.complete and answer.body.endswith(b"data: [DONE]\n\n")
+        assert answer.body.count(b"x" * EVENT_BYTES) == EVENTS
+
+
+def test_many_clients_that_leave_leave_nothing_behind(patient, lab):
+    lab.script(ENDLESS)
+    for _ in range(30):
+        with patient.raw() as client:
+            client.send(request(chat(stream=True)))
+            client.read_until(b"Hello")
+    eventually(lambda: len(patient.ledger(status=499)) == 30)
+    lab.script(faulty.Auto("still here"))
+    assert patient.ask().text == "still here"

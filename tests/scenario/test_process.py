@@ -1,0 +1,243 @@
+"""Stop, reload, crash: what happens to the port and to what runs."""
+import contextlib
+import os
+import pathlib
+import socket
+import threading
+import time
+import urllib.request
+
+import pytest
+
+import faulty
+from harness import BIN, HUP, KILL, SLACK, TERM, backend, chat, eventually, request
+
+SLOW = faulty.Stream("a ", "b ", "c ", "d ", delay=0.3)
+
+
+def refused(weir):
+    try:
+        socket.create_connection((weir.host, weir.port), 1).close()
+        return False
+    except OSError:
+        return True
+
+
+def alive(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.tsan
+@pytest.mark.parametrize("stream", [True, False])
+def test_sigterm_lets_running_answers_end(weir, lab, stream):
+    lab.script(SLOW if stream else [1.0, *faulty.Plain("a b c d ")])
+    with weir.raw() as client, weir.raw() as idle:
+        idle.send(request(chat(), path="/v1/models", method="GET"))
+        assert idle.response().status == 200
+        client.send(request(chat(stream=stream)))
+        lab.wait_chats(1)
+        time.sleep(0.1)
+        weir.signal(TERM)
+        eventually(lambda: refused(weir), 1)
+        assert idle.closed(1)
+        answer = client.response()
+        assert (answer.stream_text if stream else answer.text) == "a b c d "
+        if stream:
+            assert answer.events[-1] == "[DONE]"
+        assert client.closed(2)
+    assert weir.process.wait(3 * SLACK) == 0
+    assert weir.ledger()[-1]["outcome"] == "ok"
+
+
+def test_the_drain_is_bounded(start, lab):
+    weir = start(backend("lab", "inside", lab), timeouts={"drain": "500ms", "total": "30s",
+                                                         "between_tokens": "30s"})
+    lab.script([faulty.CHUNKED_HEAD, faulty.role(), faulty.piece("Hello"), faulty.STALL])
+    with weir.raw() as client:
+        client.send(request(chat(stream=True)))
+        client.read_until(b"Hello")
+        weir.signal(TERM)
+        started = time.monotonic()
+        answer = client.response()
+        assert "[DONE]" not in answer.events
+        assert weir.process.wait(5 * SLACK) == 0
+        assert 0.4 < time.monotonic() - started < 3 * SLACK
+    assert weir.ledger()[-1]["outcome"] != "ok"
+
+
+def test_sigint_stops_too(weir):
+    weir.signal(2)
+    assert weir.process.wait(5) == 0
+
+
+def test_sighup_reloads_and_a_running_request_keeps_its_config(start, lab, cloud):
+    weir = start(backend("lab", "inside", lab), backend("cloud", "outside", cloud),
+                 aliases={"fast": "inside/lab-model"})
+    lab.queue(SLOW)
+    with weir.raw() as client:
+        client.send(request(chat(model="fast", stream=True)))
+        lab.wait_chats(1)
+        weir.write_config(aliases={"fast": "outside/cloud-model", "newer": "inside/lab-model"})
+        weir.signal(HUP)
+        eventually(lambda: weir.ask(model="newer").status == 200)
+        assert weir.ask(model="fast").text == "Hello from the cloud."
+        assert client.response().stream_text == "a b c d "
+
+
+def test_a_reload_can_change_the_backends(start, lab, cloud):
+    weir = start(backend("lab", "inside", lab))
+    assert weir.ask().text == "Hello from the lab."
+    weir.write_config(backends=[backend("cloud", "outside", cloud)])
+    weir.signal(HUP)
+    eventually(lambda: weir.ask().text == "Hello from the cloud.")
+
+
+@pytest.mark.parametrize("text", ["", "listen: [\n", "backends: []\n", "no_such_option: 1\n",
+                                  "listen: 127.0.0.1:99999\n"])
+def test_a_bad_config_never_replaces_a_good_one(weir, text):
+    good = weir.path.read_text()
+    weir.path.write_text(text)
+    weir.signal(HUP)
+    eventually(lambda: "level=error" in weir.log() or "level=warn" in weir.log(), 3)
+    assert weir.ask().text == "Hello from the lab."
+    weir.path.write_text(good)
+
+
+def test_a_reload_that_needs_a_restart_is_refused(weir):
+    port = faulty.free_port()
+    old = weir.config["listen"]
+    weir.write_config(listen=f"127.0.0.1:{port}")
+    weir.signal(HUP)
+    eventually(lambda: "listen" in weir.log().split("reload", 1)[-1] and "restart" in weir.log())
+    assert weir.ask().status == 200
+    weir.write_config(listen=old)
+
+
+def test_a_crashed_child_is_replaced_on_the_same_port(weir, lab):
+    weir.expected_exit = None
+    for _ in range(3):
+        [child] = weir.children()
+        os.kill(child, KILL)
+        # the parent holds the port: nobody is ever refused
+        assert not refused(weir)
+        assert weir.ask(timeout=10).text == "Hello from the lab."
+        assert weir.children() != [child]
+    assert len(weir.ledger()) == 3
+
+
+def test_a_child_dies_with_its_parent(weir):
+    children = weir.children()
+    assert children
+    weir.kill()
+    for child in children:
+        eventually(lambda pid=child: not alive(pid), 3)
+    assert refused(weir)
+
+
+def test_a_second_start_on_the_same_port_says_so(weir, start, lab):
+    second = start(backend("lab", "inside", lab), run=False)
+    second.write_config(listen=weir.config["listen"])
+    done = second.run("serve", timeout=10)
+    assert done.returncode not in (0, None)
+    assert str(weir.port) in done.stderr
+
+
+@pytest.mark.parametrize("text, place, word", [
+    ("listen: 127.0.0.1:8484\n", "", "backends"),
+    ("listen: 127.0.0.1:0\nbackendz: []\n", ":2:1", "backends"),
+    ("backends:\n  - name: a\n    side: nowhere\n", ":3:11", "inside"),
+    ("backends: [}\n", ":1:", ""),
+])
+def test_a_bad_config_never_starts(start, lab, text, place, word):
+    weir = start(backend("lab", "inside", lab), run=False)
+    weir.path.write_text(text)
+    for command in ("serve", "check"):
+        done = weir.run(command, timeout=10)
+        assert done.returncode == 1, command
+        said = done.stdout + done.stderr
+        assert "weir.yaml" + place in said and word in said
+
+
+def test_it_is_ready_fast(start, lab):
+    started = time.monotonic()
+    weir = start(backend("lab", "inside", lab))
+    assert weir.ask().status == 200
+    assert time.monotonic() - started < 1 * SLACK
+
+
+def test_models_and_health_answer_while_nodes_are_down(start, lab, cloud):
+    lab.down()
+    cloud.down()
+    weir = start(backend("lab", "inside", lab), backend("cloud", "outside", cloud),
+                 aliases={"fast": "auto"})
+    answer = weir.get("/v1/models")
+    assert answer.status == 200
+    assert {"auto", "fast"} <= {m["id"] for m in answer.json["data"]}
+    assert weir.get("/healthz").status == 200
+
+
+def test_models_are_found_when_the_engine_comes_up_later(start, lab):
+    lab.down()
+    weir = start(backend("lab", "inside", lab, models=[]), health={"interval": "200ms"},
+                 breaker={"open": "200ms"})
+    assert weir.ask().status in (404, 503)
+    lab.up()
+    eventually(lambda: weir.ask().status == 200)
+
+
+@pytest.mark.xdist_group("default-ports")
+def test_without_a_config_it_says_what_it_found(tmp_path):
+    """Uses Weir's own ports, so it is skipped where something stands on them."""
+    import subprocess
+    for port in (8484, 8485):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                pytest.skip(f"port {port} is taken")
+    env = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+    env.update(OPENAI_API_KEY="sk-not-a-real-key-0123", ANTHROPIC_API_KEY="sk-ant-not-a-key-0123")
+    log = tmp_path / "log"
+    with open(log, "wb") as out:
+        process = subprocess.Popen([BIN, "serve"], cwd=tmp_path, env=env, stdout=out, stderr=out)
+    try:
+        def ready():
+            assert process.poll() is None, log.read_text()
+            with contextlib.suppress(OSError):
+                return urllib.request.urlopen("http://127.0.0.1:8485/healthz").status == 200
+        eventually(ready, 10)
+        text = log.read_text()
+        assert "OPENAI_API_KEY" in text and "nthropic" in text.lower()
+        assert "8484" in text and "sk-not-a-real-key" not in text
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0
+
+
+def test_help_and_version(start, lab):
+    import subprocess
+    for args in (["help"], ["version"]):
+        done = subprocess.run([BIN, *args], capture_output=True, text=True, timeout=10)
+        assert done.returncode == 0 and done.stdout
+    done = subprocess.run([BIN, "no-such-command"], capture_output=True, text=True, timeout=10)
+    assert done.returncode != 0 and "help" in done.stderr
+
+
+def test_requests_during_a_reload_all_end_well(weir):
+    answers, stop = [], threading.Event()
+
+    def load():
+        while not stop.is_set():
+            answers.append(weir.ask(stream=True).events[-1])
+
+    threads = [threading.Thread(target=load) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(10):
+        weir.signal(HUP)
+        time.sleep(0.1)
+    stop.set()
+    for thread in threads:
+        thread.join(10)
+    assert len(answers) > 20 and set(answers) == {"[DONE]"}
