@@ -123,7 +123,7 @@ static void assert_text(struct view got, const char *expected)
 static void matrix_places_each_task(void **state)
 {
     static const struct {
-        enum task task;
+        enum task_kind task;
         double complexity;
         const char *first, *because;
     } cases[] = {
@@ -510,7 +510,8 @@ static void no_backend_on_the_allowed_side(void **state)
 static void no_memory_is_an_error(void **state)
 {
     struct world *w = *state;
-    struct arena *none = arena_new(1);
+    struct arena *none = arena_new(64);
+    assert_non_null(arena_bytes(none, 60));
     assert_false(policy_decide(&w->config, &w->question, &w->fleet, none, &w->plan, &w->err));
     assert_int_equal(w->err.code, ERROR_NO_MEMORY);
     arena_free(none);
@@ -519,9 +520,9 @@ static void no_memory_is_an_error(void **state)
 static void names_go_both_ways(void **state)
 {
     (void)state;
-    enum task task = TASK_GENERAL;
+    enum task_kind task = TASK_GENERAL;
     for (unsigned i = 0; i < TASK_COUNT; i++) {
-        assert_true(task_from_name(view_str(task_name((enum task)i)), &task));
+        assert_true(task_from_name(view_str(task_name((enum task_kind)i)), &task));
         assert_int_equal(task, i);
     }
     assert_true(task_from_name(VIEW("summarisation"), &task));

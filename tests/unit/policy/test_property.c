@@ -90,8 +90,8 @@ static void draw_world(struct world *w)
                                            .sets_placement = draw(2),
                                            .sets_task = draw(2),
                                            .place = draw_row(),
-                                           .task_set = (enum task)draw(TASK_COUNT)};
-    w->facts = (struct inspect_facts){.task = (enum task)draw(TASK_COUNT),
+                                           .task_set = (enum task_kind)draw(TASK_COUNT)};
+    w->facts = (struct inspect_facts){.task = (enum task_kind)draw(TASK_COUNT),
                                       .confidence = draw(101) / 100.0,
                                       .complexity = draw(101) / 100.0,
                                       .tokens_in = 100,
