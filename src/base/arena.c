@@ -122,7 +122,7 @@ void arena_free(struct arena *a)
 static bool charge(struct arena *a, size_t n)
 {
     for (struct arena *up = a; up; up = up->parent)
-        if (n > up->cap - up->used) {
+        if (n > up->cap - up->used || n > SIZE_MAX / 2) {
             a->failed = true;
             return false;
         }
@@ -133,7 +133,7 @@ static bool charge(struct arena *a, size_t n)
 
 static char *take(struct arena *a, size_t n, size_t align)
 {
-    if (n > a->cap || !charge(a, n))
+    if (!charge(a, n))
         return NULL;
     struct block *b = a->blocks;
     size_t at = (b->used + align - 1) & ~(align - 1);

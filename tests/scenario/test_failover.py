@@ -118,6 +118,7 @@ def test_a_stale_connection_is_retried(pair, lab, ending):
         for _ in range(4):
             client.send(request(chat()))
             answer = client.response()
+            assert answer.status == 200, answer.error
             assert answer.text == "fresh"
             assert pair.record(answer)["side"] == "inside"
     assert len({id(c.connection) for c in lab.chats}) == 4
@@ -195,7 +196,7 @@ CUTS = {
 
 @pytest.mark.parametrize("name", CUTS)
 def test_a_stream_that_breaks_ends_with_an_error_event(pair, lab, cloud, name):
-    lab.script([faulty.CHUNKED_HEAD, faulty.role(), faulty.piece("Hel"), *CUTS[name]])
+    lab.script([faulty.CHUNKED_HEAD, faulty.role(), faulty.piece("Hel"), 0.05, *CUTS[name]])
     answer = pair.ask(stream=True)
     assert answer.status == 200 and answer.stream_text == "Hel"
     last = answer.events[-1]
