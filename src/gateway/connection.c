@@ -48,7 +48,15 @@ static struct view request_id(const struct http_head *head, int64_t id, struct a
 
     for (size_t i = 0; ok && i < given.n; i++)
         ok = given.p[i] > ' ' && given.p[i] <= '~';
-    return ok ? given : arena_printf(a, "weir-%llx", (unsigned long long)id);
+    if (ok)
+        return given;
+    char *text = arena_bytes(a, sizeof("weir-") - 1 + 16);
+    if (!text)
+        return VIEW("weir");
+    memcpy(text, "weir-", 5);
+    for (int i = 0; i < 16; i++)
+        text[5 + i] = "0123456789abcdef"[(uint64_t)id >> (60 - 4 * i) & 15];
+    return view_of(text, 21);
 }
 
 static void exchange_init(struct exchange *x, struct connection *c, struct fleet *fleet,
