@@ -8,7 +8,8 @@
 
 enum {
     FIRST_BLOCK = 4096, /* with its header: one page */
-    LATER_BLOCK = 8192,
+    LATER_BLOCK = 4096,
+    LARGE_BLOCK = 16 * 1024, /* once an arena holds more than that */
     ALIGN = 16,
     /* A gap between neighbours that stays poisoned, so that an overrun is seen by ASan. */
     RED_ZONE = SANITIZE_ADDRESS ? 16 : 0,
@@ -121,7 +122,7 @@ void arena_free(struct arena *a)
 static bool charge(struct arena *a, size_t n)
 {
     for (struct arena *up = a; up; up = up->parent)
-        if (n > up->cap - up->used) {
+        if (n > up->cap - up->used || n > SIZE_MAX / 2) {
             a->failed = true;
             return false;
         }
@@ -132,13 +133,14 @@ static bool charge(struct arena *a, size_t n)
 
 static char *take(struct arena *a, size_t n, size_t align)
 {
-    if (n > a->cap || !charge(a, n))
+    if (!charge(a, n))
         return NULL;
     struct block *b = a->blocks;
     size_t at = (b->used + align - 1) & ~(align - 1);
     if (at > b->size || b->size - at < n + RED_ZONE) {
         size_t want = n + RED_ZONE + ALIGN;
-        b = block_new(want > LATER_BLOCK ? want : LATER_BLOCK - sizeof(struct block));
+        size_t usual = a->used < LARGE_BLOCK ? LATER_BLOCK : LARGE_BLOCK;
+        b = block_new(want > usual ? want : usual - sizeof(struct block));
         if (!b) {
             a->failed = true;
             return NULL;

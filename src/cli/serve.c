@@ -172,8 +172,10 @@ static int keep_alive(struct parent *p)
             continue;
         if (signal == SIGHUP) {
             reload(p);
-        } else if (signal != SIGCHLD) {
+        } else if (signal != SIGCHLD && !stopping) {
             stopping = true;
+            close(p->sockets.listen);
+            close(p->sockets.admin);
             kill(p->child, SIGTERM);
         }
         if (waitpid(p->child, &status, WNOHANG) != p->child)

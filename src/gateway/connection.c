@@ -212,7 +212,7 @@ static bool wait_for_request(struct connection *c, bool first)
 
     if (c->http.in.len > 0 || stream_has_input(&c->http.stream))
         return true;
-    c->idle = !atomic_load(&c->gateway->draining);
+    c->idle = true;
     return io_wait_readable(&c->http.stream.io, loop_now_ns() + patience_ms * NS_PER_MS) ==
            WAIT_READY;
 }
@@ -238,7 +238,7 @@ void connection_serve(int fd, void *arg)
             keep = serve_one(&c, first, a);
         arena_free(a);
         first = false;
-    } while (keep && !task_cancelled());
+    } while (keep && !task_cancelled() && !atomic_load(&g->draining));
     list_remove(&c.link);
     http_server_close(&c.http);
 }

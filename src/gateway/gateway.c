@@ -208,6 +208,7 @@ static void drain(struct gateway *g)
     log_info("drain", "no new connections; %u running ones may end",
              atomic_load(&g->listener.connections));
     listener_stop(&g->listener);
+    close(g->listener.fd); /* with the parent's copy gone too, the port refuses */
     cancel_connections(g, false);
     while (atomic_load(&g->listener.connections) > 0 && clock_mono_ns() < until) {
         task_sleep_ms(10);

@@ -37,6 +37,7 @@ struct loop {
     int64_t now_ns;
     atomic_uint n_tasks;
     atomic_bool stopping;
+    bool cancelled_all;
     _Atomic(int64_t) turn_began_ns; /* 0 while waiting */
     _Atomic(size_t) high_water;
     _Atomic(struct loop_message *) messages; /* a stack, newest first */

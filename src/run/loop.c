@@ -213,19 +213,30 @@ static void wait_for_events(struct loop *l)
     }
 }
 
+static bool stopping(struct loop *l)
+{
+    if (!atomic_load_explicit(&l->stopping, memory_order_relaxed))
+        return false;
+    if (!l->cancelled_all) {
+        l->cancelled_all = true;
+        list_for_each (link, &l->tasks)
+            task_cancel(list_entry(link, struct task, all_link));
+    }
+    return loop_tasks(l) == 0;
+}
+
 void loop_run(struct loop *l)
 {
     current = l;
     context_init_thread(&l->context);
     l->now_ns = clock_mono_ns();
     atomic_store(&l->turn_began_ns, l->now_ns);
-    while (!atomic_load_explicit(&l->stopping, memory_order_relaxed) || loop_tasks(l) > 0) {
+    while (!stopping(l)) {
         run_ready(l);
         for (unsigned i = 0; i < l->n_hooks; i++)
             l->hooks[i].fn(l->hooks[i].arg);
-        if (atomic_load_explicit(&l->stopping, memory_order_relaxed) && loop_tasks(l) == 0)
-            break;
-        wait_for_events(l);
+        if (!stopping(l))
+            wait_for_events(l);
     }
     atomic_store(&l->turn_began_ns, 0);
     take_messages(l);

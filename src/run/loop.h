@@ -22,7 +22,7 @@ void loop_free(struct loop *l);
 
 /* Runs on the calling thread until loop_stop() was called and all tasks have ended. */
 void loop_run(struct loop *l);
-/* Any thread. */
+/* Cancels all tasks; the loop ends with the last of them. Any thread. */
 void loop_stop(struct loop *l);
 
 /* The loop of the calling thread; NULL outside of one. */

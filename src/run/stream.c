@@ -24,9 +24,22 @@ bool stream_is_open(const struct stream *s)
     return s->io.fd >= 0;
 }
 
-bool stream_has_input(const struct stream *s)
+bool stream_has_input(struct stream *s)
 {
-    return s->io.can_read || s->io.peer_closed || (s->ssl && SSL_pending(s->ssl) > 0);
+    char byte;
+
+    if (s->io.peer_closed || !s->ssl)
+        return s->io.peer_closed || s->io.can_read;
+    if (SSL_pending(s->ssl) > 0)
+        return true;
+    if (!s->io.can_read)
+        return false;
+    ERR_clear_error();
+    int got = SSL_peek(s->ssl, &byte, 1);
+    if (got > 0 || SSL_get_error(s->ssl, got) != SSL_ERROR_WANT_READ)
+        return true;
+    s->io.can_read = false;
+    return false;
 }
 
 static bool adopt(struct stream *s, int fd, struct error *err)

@@ -46,8 +46,9 @@ ssize_t stream_read(struct stream *s, char *to, size_t n, int64_t deadline_ns) M
 enum stream_result stream_writev(struct stream *s, struct iovec *iov, unsigned n,
                                  int64_t deadline_ns, int64_t stall_ns) MUST_CHECK;
 
-/* True when a read would not wait: bytes, an end or an error are there. For idle connections. */
-bool stream_has_input(const struct stream *s);
+/* True when a read would not wait: bytes, an end or an error are there. For idle connections; with
+ * TLS it looks whether what came is data or only the protocol's own (session tickets). */
+bool stream_has_input(struct stream *s);
 
 /* Closes; with TLS a close_notify is tried, without waiting. Harmless on a closed stream. */
 void stream_close(struct stream *s);

@@ -118,9 +118,11 @@ def test_a_stale_connection_is_retried(pair, lab, ending):
         for _ in range(4):
             client.send(request(chat()))
             answer = client.response()
+            assert answer.status == 200, answer.error
             assert answer.text == "fresh"
             assert pair.record(answer)["side"] == "inside"
-    assert len({id(c.connection) for c in lab.chats}) == 4
+    # Four fresh ones, and the probe's where the client came to that loop.
+    assert len({id(c.connection) for c in lab.chats}) in (4, 5)
 
 
 def test_a_connection_that_was_closed_meanwhile_is_not_used(pair, lab):
@@ -195,8 +197,7 @@ CUTS = {
 
 @pytest.mark.parametrize("name", CUTS)
 def test_a_stream_that_breaks_ends_with_an_error_event(pair, lab, cloud, name):
-    lab.script([faulty.CHUNKED_HEAD, faulty.role(), faulty.piece("Hel"), 0.05,
-                *CUTS[name]])  # what breaks in the same read as the first event may fail over
+    lab.script([faulty.CHUNKED_HEAD, faulty.role(), faulty.piece("Hel"), 0.05, *CUTS[name]])
     answer = pair.ask(stream=True)
     assert answer.status == 200 and answer.stream_text == "Hel"
     last = answer.events[-1]
