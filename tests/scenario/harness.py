@@ -365,8 +365,9 @@ class Raw:
         return answer
 
     def _chunks(self, answer):
+        body = bytearray()
         try:
-            while True:
+            while not answer.complete:
                 while b"\r\n" not in self.data:
                     if not self._more():
                         return
@@ -375,12 +376,12 @@ class Raw:
                 data = self._take(size + 2)
                 if data is None:
                     return
-                answer.body += data[:size]
-                if size == 0:
-                    answer.complete = True
-                    return
+                body += data[:size]
+                answer.complete = size == 0
         except ConnectionError:
             return
+        finally:
+            answer.body = bytes(body)
 
     def read_until(self, wanted):
         """Raw bytes up to and with `wanted`."""

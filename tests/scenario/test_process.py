@@ -52,6 +52,23 @@ def test_sigterm_lets_running_answers_end(weir, lab, stream):
     assert weir.ledger()[-1]["outcome"] == "ok"
 
 
+@pytest.mark.parametrize("apart", [False, True])
+def test_an_idle_connection_does_not_hold_up_a_stop(weir, apart):
+    """Also one whose last request came in two pieces, as the SDK sends it."""
+    head, body = request(chat()).split(b"\r\n\r\n")
+    with weir.raw() as client:
+        client.send(head + b"\r\n\r\n" + (b"" if apart else body))
+        if apart:
+            time.sleep(0.05)
+            client.send(body)
+        assert client.response().status == 200
+        started = time.monotonic()
+        weir.signal(TERM)
+        assert client.closed(2)
+        assert weir.process.wait(3 * SLACK) == 0
+        assert time.monotonic() - started < 1 * SLACK
+
+
 def test_the_drain_is_bounded(start, lab):
     weir = start(backend("lab", "inside", lab), timeouts={"drain": "500ms", "total": "30s",
                                                          "between_tokens": "30s"})
