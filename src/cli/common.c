@@ -4,6 +4,7 @@
 #include "fleet/probe.h"
 #include "run/task.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -67,6 +68,7 @@ bool cli_on_loop(void (*fn)(void *arg), void *arg, struct error *err)
 
     if (!o.loop)
         return false;
+    signal(SIGPIPE, SIG_IGN); /* a TLS server that goes away while we write is an error, no end */
     bool ok = task_spawn(o.loop, "command", run, &o) != NULL;
     if (ok)
         loop_run(o.loop);

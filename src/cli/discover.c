@@ -60,9 +60,15 @@ static void search(void *arg)
         s->found[i] = answers(&places[i]);
 }
 
+static bool is_set(const char *name)
+{
+    const char *value = getenv(name);
+    return value && value[0];
+}
+
 static void say_key(const char *name, const char *what)
 {
-    if (getenv(name))
+    if (is_set(name))
         fprintf(stderr, "  found %s in the environment: %s\n", name, what);
 }
 
@@ -83,8 +89,8 @@ struct config *discover(struct error *err)
         found[n++] = (struct config_found){
             .side = SIDE_INSIDE, .engine = places[i].engine, .url = view_of(urls[i], (size_t)len)};
     }
-    const char *base = getenv("OPENAI_BASE_URL");
-    if (getenv("OPENAI_API_KEY")) {
+    const char *base = is_set("OPENAI_BASE_URL") ? getenv("OPENAI_BASE_URL") : NULL;
+    if (is_set("OPENAI_API_KEY")) {
         fprintf(stderr, "  found OPENAI_API_KEY in the environment: outside, model %s, at %s\n",
                 default_outside_model, base ? base : "https://api.openai.com");
         found[n++] = (struct config_found){.side = SIDE_OUTSIDE,

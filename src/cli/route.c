@@ -44,7 +44,7 @@ static bool read_file(const char *path, size_t max, struct buf *out, struct erro
     FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
     size_t got = 0;
 
-    *out = BUF_MAX(max);
+    *out = BUF_MAX(max + READ_BYTES);
     if (!f)
         return error_set(err, ERROR_IO, "cannot read %s: %s", path, strerror(errno));
     for (char *to; (to = buf_reserve(out, READ_BYTES)) && (got = fread(to, 1, READ_BYTES, f)) > 0;)
@@ -54,7 +54,7 @@ static bool read_file(const char *path, size_t max, struct buf *out, struct erro
         fclose(f);
     if (failed)
         return error_set(err, ERROR_IO, "cannot read %s: %s", path, strerror(errno));
-    return buf_ok(out) ||
+    return (buf_ok(out) && out->len <= max) ||
            error_set(err, ERROR_BODY_TOO_LARGE, "%s is longer than limits.body", path);
 }
 

@@ -15,15 +15,17 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum {
-    QUICK_MS = 2000,        /* a child that lived shorter than this failed at once */
-    FIRST_PAUSE_MS = 100,   /* before the next one, doubled each time ... */
-    LONGEST_PAUSE_MS = 5000 /* ... up to this */
+    QUICK_MS = 2000,         /* a child that lived shorter than this failed at once */
+    FIRST_PAUSE_MS = 100,    /* before the next one, doubled each time ... */
+    LONGEST_PAUSE_MS = 5000, /* ... up to this */
+    START_TRIES = 12
 };
 
 static const char usage[] =
@@ -134,6 +136,20 @@ static void reload(struct parent *p)
     kill(p->child, SIGHUP);
 }
 
+/* A machine short of memory or processes may have some again in a moment. False: it has not, and
+ * there is no child. */
+static bool start_patiently(struct parent *p)
+{
+    for (int i = 0; i < START_TRIES; i++) {
+        p->child = start_child(p);
+        if (p->child > 0)
+            return true;
+        log_error("fork", "%s", strerror(errno));
+        usleep(LONGEST_PAUSE_MS * 1000);
+    }
+    return false;
+}
+
 static void log_end(pid_t pid, int status)
 {
     if (WIFSIGNALED(status))
@@ -143,7 +159,7 @@ static void log_end(pid_t pid, int status)
 }
 
 /* The child ended by itself: pause when it was quick to, then start the next. */
-static void restart(struct parent *p)
+static bool restart(struct parent *p)
 {
     int64_t lived_ms = (clock_mono_ns() - p->child_began_ns) / NS_PER_MS;
 
@@ -152,8 +168,10 @@ static void restart(struct parent *p)
         p->pause_ms = LONGEST_PAUSE_MS;
     if (p->pause_ms > 0)
         usleep((useconds_t)p->pause_ms * 1000);
-    p->child = start_child(p);
+    if (!start_patiently(p))
+        return false;
     log_info("child_started", "pid=%d", (int)p->child);
+    return true;
 }
 
 static int status_of(int status)
@@ -186,7 +204,8 @@ static int keep_alive(struct parent *p)
         ever_served |= clock_mono_ns() - p->child_began_ns > QUICK_MS * NS_PER_MS;
         if (WIFEXITED(status) && WEXITSTATUS(status) == 1 && !ever_served)
             return 1; /* it said why it cannot serve */
-        restart(p);
+        if (!restart(p))
+            return 1;
     }
 }
 
@@ -246,8 +265,10 @@ int cli_serve(int argc, char **argv)
         return 1;
     block_signals(&p);
     raise_descriptor_limit();
-    if (!open_sockets(&p, &err))
+    if (!open_sockets(&p, &err)) {
+        config_unref(p.config);
         return cli_fail(&err);
+    }
     say_plan(p.config);
     p.child = start_child(&p);
     if (p.child < 0) {

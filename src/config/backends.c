@@ -1,7 +1,7 @@
 #include "config/options.h"
 #include "config/values.h"
 
-enum { MAX_BACKENDS = 256, MAX_NODES = 256, MAX_MODELS = 1024 };
+enum { MAX_BACKENDS = 256, MAX_NODES = 64, MAX_MODELS = 1024 };
 
 static const char *const ability_names = "tools | images | schema";
 enum { ABILITY_NAMES = 3 };

@@ -3,19 +3,28 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
+/* "host", "host:port", "::1", "[::1]" or "[::1]:port" to its host. */
+static struct view cut_port(struct view entry, uint64_t *port)
+{
+    size_t end = view_starts(entry, VIEW("[")) ? view_find_char(entry, ']') : VIEW_NPOS;
+    size_t colon = end == VIEW_NPOS ? view_find_char(entry, ':') : end + 1;
+
+    if (colon != VIEW_NPOS && colon < entry.n && entry.p[colon] == ':' &&
+        view_to_u64(view_skip(entry, colon + 1), port))
+        entry = view_first(entry, colon);
+    return end == VIEW_NPOS ? entry : view_of(entry.p + 1, end - 1);
+}
+
 /* NO_PROXY: a comma-separated list of "*", hosts, and domains with or without a leading dot; an
  * entry may end in ":port". */
 static bool excluded(struct view list, const struct config_url *url)
 {
     while (list.n > 0) {
         struct view entry = view_trim(view_cut(&list, ','));
-        size_t colon = view_find_char(entry, ':');
-        uint64_t port;
-        if (colon != VIEW_NPOS && view_to_u64(view_skip(entry, colon + 1), &port)) {
-            if (port != url->port)
-                continue;
-            entry = view_first(entry, colon);
-        }
+        uint64_t port = url->port;
+        entry = cut_port(entry, &port);
+        if (port != url->port)
+            continue;
         if (view_eq(entry, VIEW("*")))
             return true;
         if (view_starts(entry, VIEW(".")))
@@ -30,12 +39,34 @@ static bool excluded(struct view list, const struct config_url *url)
     return false;
 }
 
-/* "Basic ..." of the user:password part. */
-static struct view basic_authorization(struct view user, struct arena *a)
+static int hex_digit(char c)
 {
+    c = ascii_lower(c);
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Undoes %40 and the like; a percent sign without two digits stands for itself. */
+static struct view percent_decoded(struct view v, struct arena *a)
+{
+    char *to = arena_bytes(a, v.n + 1);
+    size_t n = 0;
+
+    for (size_t i = 0; to && i < v.n; i++) {
+        int high = v.p[i] == '%' && i + 2 < v.n ? hex_digit(v.p[i + 1]) : -1;
+        int low = high >= 0 ? hex_digit(v.p[i + 2]) : -1;
+        to[n++] = low >= 0 ? (char)(high << 4 | low) : v.p[i];
+        i += low >= 0 ? 2 : 0;
+    }
+    return view_of(to, n);
+}
+
+/* "Basic ..." of the user:password part. */
+static struct view basic_authorization(struct view written, struct arena *a)
+{
+    struct view user = percent_decoded(written, a);
     char *text = arena_bytes(a, 6 + (user.n + 2) / 3 * 4 + 1);
 
-    if (!text)
+    if (!user.p || !text)
         return VIEW_NONE;
     memcpy(text, "Basic ", 6);
     int n = EVP_EncodeBlock((unsigned char *)text + 6, (const unsigned char *)user.p, (int)user.n);

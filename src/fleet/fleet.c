@@ -112,6 +112,18 @@ static struct policy_model *find_model(struct policy_model *models, unsigned n, 
     return NULL;
 }
 
+/* Ollama lists a model that was pulled without a tag as NAME:latest. */
+static struct policy_model *find_reported(struct policy_model *models, unsigned n, struct view name)
+{
+    struct policy_model *found = find_model(models, n, name);
+    struct view tag = VIEW(":latest");
+
+    for (unsigned i = 0; i < n && !found; i++)
+        if (view_starts(models[i].name, name) && view_eq(view_skip(models[i].name, name.n), tag))
+            found = &models[i];
+    return found;
+}
+
 /* What the config says goes first, then what the engine says, then what is known by name. */
 static void add_named(struct policy_backend *b, const struct config_backend *c,
                       const struct config_model *m, struct policy_model *reported, struct arena *a)
@@ -175,7 +187,7 @@ static void fill_backend(struct fleet *f, unsigned i, struct policy_backend *out
     }
     out->models = arena_new_array(a, struct policy_model, c->n_models);
     for (unsigned k = 0; out->models && k < c->n_models; k++)
-        add_named(out, c, &c->models[k], find_model(reported, n_reported, c->models[k].name), a);
+        add_named(out, c, &c->models[k], find_reported(reported, n_reported, c->models[k].name), a);
 }
 
 void fleet_refresh(struct fleet *f)

@@ -46,19 +46,23 @@ static uint64_t read_meta(struct json_reader *r)
 static void read_entry(struct json_reader *r, struct entry *e)
 {
     struct json_object o;
+    bool has_id = false;
 
     *e = (struct entry){0};
     json_object_begin(r, &o);
     while (json_object_next(r, &o)) {
-        bool name = json_key_is(&o, "id") || json_key_is(&o, "name");
-        if (name && json_peek(r) == JSON_STRING)
-            json_string(r, &e->name);
-        else if (json_key_is(&o, "max_model_len") || json_key_is(&o, "context_length"))
+        bool id = json_key_is(&o, "id"), name = json_key_is(&o, "name");
+        if ((id || (name && !has_id)) && json_peek(r) == JSON_STRING) {
+            json_string(r, &e->name); /* beside an id, a name is for people */
+            has_id |= id;
+        } else if (json_key_is(&o, "max_model_len") || json_key_is(&o, "context_length")) {
             e->window = read_count(r);
-        else if (json_key_is(&o, "meta"))
-            e->window = read_meta(r);
-        else if (!json_skip(r))
+        } else if (json_key_is(&o, "meta")) {
+            uint64_t n_ctx = read_meta(r);
+            e->window = n_ctx ? n_ctx : e->window;
+        } else if (!json_skip(r)) {
             break;
+        }
     }
 }
 

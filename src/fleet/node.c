@@ -158,7 +158,6 @@ void node_succeeded(struct node *n)
     n->last_error[0] = '\0';
     lock_release(&n->mutex);
     atomic_store(&n->open, false);
-    atomic_store_explicit(&n->not_before_ns, 0, memory_order_relaxed);
 }
 
 bool node_failed(struct node *n, const struct error *why, unsigned breaker_failures,
@@ -174,9 +173,12 @@ bool node_failed(struct node *n, const struct error *why, unsigned breaker_failu
         atomic_fetch_add_explicit(&n->opened_total, 1, memory_order_relaxed);
         opened = true;
     }
+    /* An answer that began earlier does not shorten it, neither by success nor by asking for less.
+     */
+    int64_t until = clock_mono_ns() + retry_after_ms * NS_PER_MS;
+    if (retry_after_ms > 0 && until > atomic_load(&n->not_before_ns))
+        atomic_store(&n->not_before_ns, until);
     lock_release(&n->mutex);
-    if (retry_after_ms > 0)
-        atomic_store(&n->not_before_ns, clock_mono_ns() + retry_after_ms * NS_PER_MS);
     return opened;
 }
 

@@ -18,6 +18,7 @@ enum {
     WATCH_MS = 250,
     TRIM_MS = 5000,       /* how often idle upstream connections are looked at */
     HOURS_MS = 60 * 1000, /* how often the nodes' hours are written */
+    LAST_MS = 5,          /* how often the last tasks of a loop are looked for */
     ADMIN_CONNECTIONS = 64,
 };
 
@@ -82,6 +83,12 @@ static void keep_house(void *arg)
     while (!atomic_load(&g->draining) && task_sleep_ms(TRIM_MS) != WAIT_CANCELLED)
         for (struct node *n = node_first(); n; n = n->next)
             http_origin_trim(&n->origin, n->origin.idle_ms);
+    /* The last one on this loop closes what the others gave back. */
+    while (loop_tasks(loop_current()) > 1)
+        if (task_park(loop_now_ns() + LAST_MS * NS_PER_MS, TASK_UNCANCELLABLE) == WAIT_CANCELLED)
+            break;
+    for (struct node *n = node_first(); n; n = n->next)
+        http_origin_trim(&n->origin, 0);
 }
 
 static void write_hours(struct gateway *g)

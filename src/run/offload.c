@@ -5,6 +5,18 @@
 
 enum { THREADS_A_POOL = 2, THREAD_STACK_BYTES = 512 * 1024 };
 
+/* A job is its waiter's until the first of two things: it was run, then the message to the waiter's
+ * loop is under way and the waiter stays until it arrives (so no message outlives its loop); or the
+ * waiter left, then the pool's thread drops the job without touching the loop again. */
+enum { JOB_WAITED_FOR, JOB_RUN, JOB_LEFT };
+
+static bool moves(struct offload_job *job, int to)
+{
+    int from = JOB_WAITED_FOR;
+    return atomic_compare_exchange_strong_explicit(&job->state, &from, to, memory_order_acq_rel,
+                                                   memory_order_acquire);
+}
+
 /* Threads are started when there is work for them and stay. */
 static struct pool {
     pthread_mutex_t mutex;
@@ -23,8 +35,7 @@ static struct offload_job *job_of(struct loop_message *m)
 
 void offload_release(struct offload_job *job)
 {
-    if (atomic_fetch_sub_explicit(&job->refs, 1, memory_order_acq_rel) == 1)
-        job->drop(job);
+    job->drop(job);
 }
 
 /* On the loop's thread: the only one that touches `waiter`. */
@@ -33,9 +44,7 @@ static void finished(struct loop_message *m)
     struct offload_job *job = job_of(m);
 
     job->finished = true;
-    if (job->waiter)
-        task_wake(job->waiter);
-    offload_release(job);
+    task_wake(job->waiter);
 }
 
 static void *work(void *arg)
@@ -52,10 +61,10 @@ static void *work(void *arg)
         p->first = job->next;
         pthread_mutex_unlock(&p->mutex);
         job->run(job);
-        if (job->loop)
+        if (moves(job, JOB_RUN))
             loop_post(job->loop, &job->message);
         else
-            offload_release(job);
+            job->drop(job);
     }
     return NULL;
 }
@@ -107,28 +116,26 @@ enum wait_result task_offload(enum offload_pool pool, struct offload_job *job, i
     job->loop = loop_current();
     job->waiter = task_current();
     job->finished = false;
-    atomic_store(&job->refs, job->waiter ? 2 : 1);
+    atomic_store(&job->state, JOB_WAITED_FOR);
     if (!job->waiter || !queue(pool, job)) {
-        atomic_store(&job->refs, 1);
         job->run(job);
         return WAIT_READY;
     }
     while (!job->finished && result == WAIT_READY)
         result = task_park(deadline_ns, TASK_CANCELLABLE);
-    if (job->finished)
-        return WAIT_READY;
-    job->waiter = NULL;
-    offload_release(job);
-    return result;
+    if (!job->finished && moves(job, JOB_LEFT))
+        return result;
+    while (!job->finished) /* its message comes at once */
+        if (task_park(TIMER_NEVER, TASK_UNCANCELLABLE) != WAIT_READY)
+            break;
+    return WAIT_READY;
 }
 
 void offload_detached(enum offload_pool pool, struct offload_job *job)
 {
-    job->loop = NULL;
-    job->waiter = NULL;
-    atomic_store(&job->refs, 1);
+    atomic_store(&job->state, JOB_LEFT);
     if (!queue(pool, job)) {
         job->run(job);
-        offload_release(job);
+        job->drop(job);
     }
 }

@@ -3,7 +3,7 @@
  * sleeps and its loop goes on. Three pools that cannot starve each other: the ledger's writer has
  * its own thread (see ledger/), names are for getaddrinfo, CPU is for everything that computes.
  *
- * A call on a pool cannot be cancelled. So its data is a reference-counted job, never the task's
+ * A call on a pool cannot be cancelled. So its data is a job that frees itself, never the task's
  * stack or arena: the task may leave at a deadline or a cancel, the job ends alone.
  */
 #pragma once
@@ -20,7 +20,7 @@ struct offload_job {
     struct loop_message message;
     struct loop *loop;
     struct task *waiter;
-    atomic_int refs;
+    atomic_int state; /* who has it: see offload.c */
     bool finished;
 };
 

@@ -34,9 +34,30 @@ bool stream_has_input(struct stream *s)
         return true;
     if (!s->io.can_read)
         return false;
+/* TLS has records of its own (session tickets), which are no input. */
+static bool tls_has_input(struct stream *s)
+{
+    char byte;
+
     ERR_clear_error();
     int got = SSL_peek(s->ssl, &byte, 1);
     if (got > 0 || SSL_get_error(s->ssl, got) != SSL_ERROR_WANT_READ)
+        return true;
+    s->io.can_read = false;
+    return false;
+}
+
+bool stream_has_input(struct stream *s)
+{
+    char byte;
+
+    if (s->io.peer_closed || (s->ssl && SSL_pending(s->ssl) > 0))
+        return true;
+    if (!s->io.can_read)
+        return false;
+    if (s->ssl)
+        return tls_has_input(s);
+    if (recv(s->io.fd, &byte, 1, MSG_PEEK) >= 0 || errno != EAGAIN)
         return true;
     s->io.can_read = false;
     return false;
@@ -140,6 +161,21 @@ static enum stream_result tls_wait(struct stream *s, int ret, int64_t deadline_n
     }
 }
 
+/* What can be done about a certificate depends on what is wrong with it. */
+static const char *verify_hint(long verify)
+{
+    switch (verify) {
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        return "Write the URL with a name that the certificate was made for.";
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        return "Renew the server's certificate, or set this machine's clock right.";
+    default:
+        return "Set ca_file to the PEM bundle that signs it.";
+    }
+}
+
 static bool tls_failed(struct stream *s, struct view host, enum stream_result result,
                        struct error *err)
 {
@@ -153,7 +189,7 @@ static bool tls_failed(struct stream *s, struct view host, enum stream_result re
     if (verify != X509_V_OK) {
         error_set(err, ERROR_UPSTREAM_TLS, "the certificate of %.*s is not trusted: %s",
                   VIEW_ARG(view_first(host, 80)), X509_verify_cert_error_string(verify));
-        return error_hint(err, "Set ca_file to the PEM bundle that signs it.");
+        return error_hint(err, "%s", verify_hint(verify));
     }
     tls_error_text(text, sizeof(text));
     return error_set(err, ERROR_UPSTREAM_TLS, "TLS handshake failed: %s", text);
@@ -197,10 +233,8 @@ static ssize_t tls_read(struct stream *s, char *to, size_t n, int64_t deadline_n
     for (;;) {
         ERR_clear_error();
         int got = SSL_read(s->ssl, to, n > INT32_MAX ? INT32_MAX : (int)n);
-        if (got > 0) {
-            task_fair();
+        if (got > 0)
             return got;
-        }
         enum stream_result result = tls_wait(s, got, deadline_ns);
         if (result != STREAM_OK)
             return result;
@@ -209,6 +243,9 @@ static ssize_t tls_read(struct stream *s, char *to, size_t n, int64_t deadline_n
 
 ssize_t stream_read(struct stream *s, char *to, size_t n, int64_t deadline_ns)
 {
+    /* Only before the read: the bytes may lie where the next task writes. */
+    if (s->io.can_read)
+        task_fair();
     if (s->ssl)
         return tls_read(s, to, n, deadline_ns);
     for (;;) {
@@ -221,8 +258,6 @@ ssize_t stream_read(struct stream *s, char *to, size_t n, int64_t deadline_ns)
              * follows a FIN that has been told already. */
             if ((size_t)got < n && !s->io.peer_closed)
                 s->io.can_read = false;
-            else
-                task_fair();
             return got;
         }
         if (got == 0)

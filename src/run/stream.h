@@ -38,7 +38,8 @@ bool stream_connect(struct stream *s, const struct resolver_answer *addresses, i
 bool stream_start_tls(struct stream *s, struct view host, struct view ca_file, int64_t deadline_ns,
                       struct error *err) MUST_CHECK;
 
-/* At least one byte into `to`; the number of bytes, or a negative stream_result. */
+/* At least one byte into `to`; the number of bytes, or a negative stream_result. Waits before it
+ * reads, never after: `to` may be memory that the tasks of a loop share. */
 ssize_t stream_read(struct stream *s, char *to, size_t n, int64_t deadline_ns) MUST_CHECK;
 
 /* All of it, or a negative stream_result. The deadline is moved on by `stall_ns` with each progress
@@ -48,6 +49,8 @@ enum stream_result stream_writev(struct stream *s, struct iovec *iov, unsigned n
 
 /* True when a read would not wait: bytes, an end or an error are there. For idle connections; with
  * TLS it looks whether what came is data or only the protocol's own (session tickets). */
+/* True when a read would not wait: bytes, an end or an error are there. Asks the socket where the
+ * last read left that open (one that filled its buffer, any with TLS). For idle connections. */
 bool stream_has_input(struct stream *s);
 
 /* Closes; with TLS a close_notify is tried, without waiting. Harmless on a closed stream. */

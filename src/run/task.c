@@ -34,6 +34,7 @@ struct task *task_spawn(struct loop *l, const char *name, void (*fn)(void *), vo
     size_t size = (STACK_BYTES - sizeof(struct task)) & ~(size_t)63;
     struct task *t = (struct task *)(void *)(stack + size);
     *t = (struct task){.loop = l, .name = name, .fn = fn, .arg = arg, .stack = stack};
+    t->cancelled = l->cancelled_all; /* a stopped loop takes no long work on */
     t->timer.deadline_ns = TIMER_NEVER;
     t->valgrind_id = VALGRIND_STACK_REGISTER(stack, stack + size);
     context_init(&t->context, stack, size, run_to_end, t);
