@@ -24,16 +24,6 @@ bool stream_is_open(const struct stream *s)
     return s->io.fd >= 0;
 }
 
-bool stream_has_input(struct stream *s)
-{
-    char byte;
-
-    if (s->io.peer_closed || !s->ssl)
-        return s->io.peer_closed || s->io.can_read;
-    if (SSL_pending(s->ssl) > 0)
-        return true;
-    if (!s->io.can_read)
-        return false;
 /* TLS has records of its own (session tickets), which are no input. */
 static bool tls_has_input(struct stream *s)
 {

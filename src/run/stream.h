@@ -47,8 +47,6 @@ ssize_t stream_read(struct stream *s, char *to, size_t n, int64_t deadline_ns) M
 enum stream_result stream_writev(struct stream *s, struct iovec *iov, unsigned n,
                                  int64_t deadline_ns, int64_t stall_ns) MUST_CHECK;
 
-/* True when a read would not wait: bytes, an end or an error are there. For idle connections; with
- * TLS it looks whether what came is data or only the protocol's own (session tickets). */
 /* True when a read would not wait: bytes, an end or an error are there. Asks the socket where the
  * last read left that open (one that filled its buffer, any with TLS). For idle connections. */
 bool stream_has_input(struct stream *s);
