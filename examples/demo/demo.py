@@ -374,7 +374,8 @@ ledger: {{path: {self.folder}/weir.db}}
         first = (plan.get("candidates") or [{}])[0]
         if first.get("backend") != record["backend"]:
             return "failover (engine known as down)"
-        return plan.get("because") or first.get("reason") or ""
+        because = plan.get("because") or first.get("reason") or ""
+        return because.removeprefix("matrix: ").removeprefix(record["task"] + " ")
 
 
 def dollars(nano):

@@ -171,9 +171,12 @@ class Weir:
             assert code == self.expected_exit, f"exit {code}"
 
     def kill(self):
+        """kill -9 of the parent; waits for its child too, which holds the port until it is gone."""
         self.expected_exit = None
+        children = self.children()
         self.process.kill()
         self.process.wait(10)
+        eventually(lambda: not any(alive(pid) for pid in children))
 
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
@@ -241,6 +244,15 @@ class Weir:
     def wait_record(self, timeout=3, **where):
         """For what is written after the client has left."""
         return eventually(lambda: self.ledger(**where), timeout)[-1]
+
+
+def alive(pid):
+    """False also for a process that has ended and was not waited for."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+        return text.rsplit(")", 1)[1].split()[0] not in ("Z", "X")
+    except OSError:
+        return False
 
 
 def eventually(check, timeout=5, step=0.02):

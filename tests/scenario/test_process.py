@@ -1,7 +1,6 @@
 """Stop, reload, crash: what happens to the port and to what runs."""
 import contextlib
 import os
-import pathlib
 import socket
 import threading
 import time
@@ -10,7 +9,7 @@ import urllib.request
 import pytest
 
 import faulty
-from harness import BIN, HUP, KILL, SLACK, TERM, backend, chat, eventually, request
+from harness import BIN, HUP, KILL, SLACK, TERM, alive, backend, chat, eventually, request
 
 SLOW = faulty.Stream("a ", "b ", "c ", "d ", delay=0.3)
 
@@ -21,13 +20,6 @@ def refused(weir):
         return False
     except OSError:
         return True
-
-
-def alive(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 @pytest.mark.core
@@ -148,7 +140,8 @@ def test_a_crashed_child_is_replaced_on_the_same_port(weir, lab):
 def test_a_child_dies_with_its_parent(weir):
     children = weir.children()
     assert children
-    weir.kill()
+    weir.expected_exit = None
+    weir.process.kill()
     for child in children:
         eventually(lambda pid=child: not alive(pid), 3)
     eventually(lambda: refused(weir), 3)
