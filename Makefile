@@ -7,7 +7,8 @@ PYTEST_ARGS  ?=
 VENV         := .venv
 PYTEST       := $(VENV)/bin/python -m pytest -c tests/pytest.ini tests/scenario
 
-.PHONY: all help demo test unit scenario test-engines bench asan tsan fuzz style layers clean install
+.PHONY: all help demo test unit scenario scenario-one-loop test-engines bench asan tsan \
+        fuzz style layers clean install
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) -j $(JOBS)
@@ -42,6 +43,7 @@ test:
 	@tools/bootstrap test
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory scenario
+	@$(MAKE) --no-print-directory scenario-one-loop
 
 unit: all
 	meson test -C $(BUILD) --print-errorlogs --no-rebuild
@@ -49,6 +51,9 @@ unit: all
 scenario: all $(VENV)/.ready
 	tools/engine llamacpp install
 	$(PYTEST) $(PYTEST_ARGS)
+
+scenario-one-loop: all $(VENV)/.ready
+	WEIR_LOOPS=1 $(PYTEST) -m core $(PYTEST_ARGS)
 
 test-engines: all $(VENV)/.ready
 	tools/engine llamacpp install

@@ -55,7 +55,7 @@ static bool body(struct answer *a, const char *p, size_t n, int64_t now_ns)
 static void head_line(struct answer *a, const char *line)
 {
     if (!a->status) {
-        a->status = strncmp(line, "HTTP/1.1 ", 9) ? -1 : atoi(line + 9);
+        a->status = strncmp(line, "HTTP/1.1 ", 9) ? -1 : (int)strtol(line + 9, NULL, 10);
         a->left = UINT64_MAX;
     } else if (!strncasecmp(line, "content-length:", 15)) {
         a->left = strtoull(line + 15, NULL, 10);

@@ -123,7 +123,7 @@ int main(int argc, char **argv)
 {
     static const int batches[] = {1, 8, 32};
     const char *folder = argc > 1 ? argv[1] : ".";
-    int records = argc > 2 ? atoi(argv[2]) : 20000;
+    int records = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 20000;
 
     sem_init(&batch_done, 0, 0);
     printf("%-6s %5s %10s %14s %14s %12s %8s %8s\n", "sync", "batch", "records", "cpu us/record",

@@ -356,7 +356,7 @@ ledger: {{path: {self.folder}/weir.db}}
             f"Saved on these requests: ${saved:.6f}"
             + (f" ({100 * saved * 1e9 / managed:.0f} %)." if managed else "."))
         say(f"The engine costs ${ENGINE_DOLLARS_PER_HOUR}/h also when idle: ${idle:.6f} in this "
-            f"demo, so what remains is ${saved - idle:.6f}.")
+            f"demo, so what remains is {'-' if idle > saved else ''}${abs(saved - idle):.6f}.")
         inside = sum(r["side"] == "inside" for _, _, r in rows)
         if inside and saved > 0:
             per_request = (saved + used) / inside
@@ -374,7 +374,8 @@ ledger: {{path: {self.folder}/weir.db}}
         first = (plan.get("candidates") or [{}])[0]
         if first.get("backend") != record["backend"]:
             return "failover (engine known as down)"
-        return plan.get("because") or first.get("reason") or ""
+        because = plan.get("because") or first.get("reason") or ""
+        return because.removeprefix("matrix: ").removeprefix(record["task"] + " ")
 
 
 def dollars(nano):

@@ -7,8 +7,9 @@
 #include <stdlib.h>
 
 enum {
-    FIRST_BLOCK = 4096, /* with its header: one page */
-    LATER_BLOCK = 8192,
+    USUAL_BLOCK = 4096,      /* with its header: one page */
+    MAX_SPARE = 32,          /* usual blocks that a thread keeps */
+    LARGE_BLOCK = 16 * 1024, /* once an arena holds more than that */
     ALIGN = 16,
     /* A gap between neighbours that stays poisoned, so that an overrun is seen by ASan. */
     RED_ZONE = SANITIZE_ADDRESS ? 16 : 0,
@@ -19,6 +20,8 @@ struct block {
     size_t size, used;
     char bytes[] __attribute__((aligned(ALIGN)));
 };
+
+enum { USUAL_BYTES = USUAL_BLOCK - sizeof(struct block) };
 
 struct defer {
     struct defer *next;
@@ -34,11 +37,23 @@ struct arena {
     bool failed;
 };
 
+/* Blocks of the usual size go round: each exchange takes a handful and gives them back. Not under
+ * ASan, which is to see what is used after its arena was freed. */
+static _Thread_local struct {
+    struct block *first;
+    unsigned n;
+} spare;
+
 static struct block *block_new(size_t payload)
 {
-    struct block *b = malloc(sizeof(*b) + payload);
-    if (!b)
+    struct block *b = spare.first;
+
+    if (payload == USUAL_BYTES && b) {
+        spare.first = b->next;
+        spare.n--;
+    } else if (!(b = malloc(sizeof(*b) + payload))) {
         return NULL;
+    }
     b->next = NULL;
     b->size = payload;
     b->used = 0;
@@ -49,13 +64,19 @@ static struct block *block_new(size_t payload)
 static void block_free(struct block *b)
 {
     sanitizer_unpoison(b->bytes, b->size);
-    free(b);
+    if (SANITIZE_ADDRESS || b->size != USUAL_BYTES || spare.n == MAX_SPARE) {
+        free(b);
+        return;
+    }
+    b->next = spare.first;
+    spare.first = b;
+    spare.n++;
 }
 
 /* The arena itself lives in its first block. */
 struct arena *arena_new(size_t cap)
 {
-    struct block *b = block_new(FIRST_BLOCK - sizeof(struct block));
+    struct block *b = block_new(USUAL_BYTES);
     if (!b)
         return NULL;
     struct arena *a = (struct arena *)(void *)b->bytes;
@@ -121,7 +142,7 @@ void arena_free(struct arena *a)
 static bool charge(struct arena *a, size_t n)
 {
     for (struct arena *up = a; up; up = up->parent)
-        if (n > up->cap - up->used) {
+        if (n > up->cap - up->used || n > SIZE_MAX / 2) {
             a->failed = true;
             return false;
         }
@@ -132,13 +153,14 @@ static bool charge(struct arena *a, size_t n)
 
 static char *take(struct arena *a, size_t n, size_t align)
 {
-    if (n > a->cap || !charge(a, n))
+    if (!charge(a, n))
         return NULL;
     struct block *b = a->blocks;
     size_t at = (b->used + align - 1) & ~(align - 1);
     if (at > b->size || b->size - at < n + RED_ZONE) {
         size_t want = n + RED_ZONE + ALIGN;
-        b = block_new(want > LATER_BLOCK ? want : LATER_BLOCK - sizeof(struct block));
+        size_t usual = a->used < LARGE_BLOCK ? USUAL_BYTES : LARGE_BLOCK;
+        b = block_new(want > usual ? want : usual);
         if (!b) {
             a->failed = true;
             return NULL;

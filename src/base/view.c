@@ -56,7 +56,7 @@ bool view_to_double(struct view v, double *ret_value)
     return true;
 }
 
-bool view_matches_glob(struct view v, struct view pattern)
+bool view_matches_whole_glob(struct view v, struct view pattern)
 {
     size_t vi = 0, pi = 0, star = VIEW_NPOS, resume = 0;
 

@@ -117,5 +117,13 @@ bool view_to_u64(struct view v, uint64_t *ret_value);
 /* Whole view as a decimal number with optional sign and fraction. */
 bool view_to_double(struct view v, double *ret_value);
 
-/* `*` stands for any run of characters, also none; all else for itself. */
-bool view_matches_glob(struct view v, struct view pattern);
+bool view_matches_whole_glob(struct view v, struct view pattern);
+
+/* `*` stands for any run of characters, also none; all else for itself. Long tables of patterns are
+ * walked with this, so most are told apart by their first character. */
+static inline bool view_matches_glob(struct view v, struct view pattern)
+{
+    if (pattern.n > 0 && pattern.p[0] != '*' && (v.n == 0 || v.p[0] != pattern.p[0]))
+        return false;
+    return view_matches_whole_glob(v, pattern);
+}

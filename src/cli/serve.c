@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 enum {
+    LEFTOVER_MS = 1000,      /* for jobs that were left behind */
     QUICK_MS = 2000,         /* a child that lived shorter than this failed at once */
     FIRST_PAUSE_MS = 100,    /* before the next one, doubled each time ... */
     LONGEST_PAUSE_MS = 5000, /* ... up to this */
@@ -111,7 +112,10 @@ static pid_t start_child(struct parent *p)
     if (getppid() != parent)
         _exit(1); /* the parent died before it could be watched */
     prctl(PR_SET_NAME, "weir-serve");
-    exit(gateway_run(p->config, &p->sockets, admin_serve));
+    int status = gateway_run(p->config, &p->sockets, admin_serve);
+    if (!offload_idle_within(LEFTOVER_MS))
+        _exit(status); /* a name server that hangs keeps nobody from ending */
+    exit(status);
 }
 
 /* A bad file never reaches the child: it is read here first, and what was read is also what the
@@ -190,8 +194,10 @@ static int keep_alive(struct parent *p)
             continue;
         if (signal == SIGHUP) {
             reload(p);
-        } else if (signal != SIGCHLD) {
+        } else if (signal != SIGCHLD && !stopping) {
             stopping = true;
+            close(p->sockets.listen);
+            close(p->sockets.admin);
             kill(p->child, SIGTERM);
         }
         if (waitpid(p->child, &status, WNOHANG) != p->child)

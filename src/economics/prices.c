@@ -6,7 +6,7 @@
 #define PRICES_AS_OF "2026-11-01"
 
 struct row {
-    const char *model;
+    struct view model;
     struct price price;
 };
 
@@ -14,9 +14,10 @@ struct row {
 #define PICO(dollars) ((int64_t)((dollars)*1e6 + 0.5))
 
 static const struct row table[] = {
-#define PRICE(name, in, cached, out) {name, {PICO(in), PICO(cached), PICO(out), PRICES_AS_OF, {0}}},
+#define PRICE(name, in, cached, out) \
+    {VIEW_LIT(name), {PICO(in), PICO(cached), PICO(out), PRICES_AS_OF, {0}}},
 #define PRICE_LONG(name, in, cached, out, tokens, lin, lcached, lout) \
-    {name,                                                            \
+    {VIEW_LIT(name),                                                  \
      {PICO(in),                                                       \
       PICO(cached),                                                   \
       PICO(out),                                                      \
@@ -30,7 +31,7 @@ static const struct row table[] = {
 static bool find_row(struct view model, struct price *ret_price)
 {
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-        if (view_eq_nocase(model, view_str(table[i].model))) {
+        if (view_eq_nocase(model, table[i].model)) {
             *ret_price = table[i].price;
             return true;
         }

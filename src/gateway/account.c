@@ -159,7 +159,7 @@ static int status_of_error(const struct exchange *x)
 {
     if (x->streaming)
         return 200;
-    if (x->error.code == ERROR_UPSTREAM_STATUS && x->upstream_status == 429)
+    if (x->error.code == ERROR_NO_BACKEND && x->upstream_status == 429)
         return 429;
     return error_info(x->error.code)->http_status;
 }

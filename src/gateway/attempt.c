@@ -172,6 +172,7 @@ static enum outcome conclude(struct exchange *x, struct attempt *t, enum deliver
 
     switch (result) {
     case DELIVER_DONE:
+        x->error.code = ERROR_NONE; /* what a retry overcame is no error */
         node_succeeded(n);
         x->node = n;
         x->answered_by = t->candidate;
@@ -295,11 +296,14 @@ static bool nobody_left(struct exchange *x, int64_t again_ns)
         x->retry_after_ms = x->config->breaker_open_ms;
     if (now >= x->deadline_ns)
         return error_set(&x->error, ERROR_DEADLINE, "no answer before this request's deadline");
-    if (x->n_attempts == 0) {
+    struct error last = x->error;
+    if (x->n_attempts == 0)
         error_set(&x->error, ERROR_NO_BACKEND, "no backend can be asked right now");
-        return error_hint(&x->error, "Try again later; /healthz and `weir check` say more.");
-    }
-    return false; /* the last attempt's error says it best */
+    else
+        error_set(&x->error, ERROR_NO_BACKEND,
+                  "none of %u attempts was answered; the last one: %.120s", x->n_attempts,
+                  last.text);
+    return error_hint(&x->error, "Try again later; `weir check` says which backends answer.");
 }
 
 bool exchange_attempt(struct exchange *x)
@@ -312,7 +316,7 @@ bool exchange_attempt(struct exchange *x)
         if (outcome == OUTCOME_NEXT)
             outcome = attempt_all(x, true);
         if (outcome == OUTCOME_ANSWERED)
-            return x->error.code == ERROR_NONE;
+            return true;
         if (outcome == OUTCOME_FINAL)
             return x->error.code != ERROR_NONE ? false : nobody_left(x, TIMER_NEVER);
         int64_t again = retry_at(x);

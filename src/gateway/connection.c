@@ -48,7 +48,15 @@ static struct view request_id(const struct http_head *head, int64_t id, struct a
 
     for (size_t i = 0; ok && i < given.n; i++)
         ok = given.p[i] > ' ' && given.p[i] <= '~';
-    return ok ? given : arena_printf(a, "weir-%llx", (unsigned long long)id);
+    if (ok)
+        return given;
+    char *text = arena_bytes(a, sizeof("weir-") - 1 + 16);
+    if (!text)
+        return VIEW("weir");
+    memcpy(text, "weir-", 5);
+    for (int i = 0; i < 16; i++)
+        text[5 + i] = "0123456789abcdef"[(uint64_t)id >> (60 - 4 * i) & 15];
+    return view_of(text, 21);
 }
 
 static void exchange_init(struct exchange *x, struct connection *c, struct fleet *fleet,
@@ -212,7 +220,7 @@ static bool wait_for_request(struct connection *c, bool first)
 
     if (c->http.in.len > 0 || stream_has_input(&c->http.stream))
         return true;
-    c->idle = !atomic_load(&c->gateway->draining);
+    c->idle = true;
     return io_wait_readable(&c->http.stream.io, loop_now_ns() + patience_ms * NS_PER_MS) ==
            WAIT_READY;
 }
@@ -238,7 +246,7 @@ void connection_serve(int fd, void *arg)
             keep = serve_one(&c, first, a);
         arena_free(a);
         first = false;
-    } while (keep && !task_cancelled());
+    } while (keep && !task_cancelled() && !atomic_load(&g->draining));
     list_remove(&c.link);
     http_server_close(&c.http);
 }

@@ -9,6 +9,7 @@
 #include "gateway/exchange.h"
 #include "http/forward.h"
 #include "http/sse.h"
+#include "run/task.h"
 
 enum {
     MAX_EVENT_BYTES = 1 << 20,
@@ -186,6 +187,20 @@ static struct view chunk_size(char *text, size_t n)
     return view_of(at, (size_t)(text + 16 - at));
 }
 
+/* From here on nobody else is asked: what only another attempt would need is given back, because
+ * a stream may live for minutes. */
+static void settle_down(struct exchange *x)
+{
+    arena_free(x->request_arena);
+    x->request_arena = NULL;
+    x->body = VIEW_NONE;
+    x->request.body = x->request.tools = x->request.schema = VIEW_NONE;
+    x->request.user = x->request.metadata = VIEW_NONE;
+    x->request.messages = NULL;
+    x->request.n_messages = 0;
+    task_trim_stack();
+}
+
 /* Sends what is ready; the head before it the first time. */
 static bool send_events(struct relay *r)
 {
@@ -201,6 +216,7 @@ static bool send_events(struct relay *r)
         head = deliver_head(x, 200, VIEW("text/event-stream; charset=utf-8"), SIZE_MAX);
         x->streaming = true;
         x->first_token_ns = loop_now_ns();
+        settle_down(x);
     }
     if (r->out.len == 0)
         return true;

@@ -22,6 +22,7 @@ struct exchange {
     const struct http_limits *limits;
     const struct http_head *head;
     struct arena *arena;
+    struct arena *request_arena; /* the body and what was read of it; NULL once it is not needed */
     struct fleet *fleet;
     const struct config *config;
     int64_t began_ns, wall_ms, deadline_ns;
@@ -30,7 +31,7 @@ struct exchange {
 
     struct view key; /* the caller's name */
     struct view body;
-    struct llm_request request;
+    struct llm_request request; /* its model outlives the request's arena */
     struct inspect_facts facts;
     struct plan *plan;
 

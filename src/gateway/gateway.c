@@ -7,6 +7,7 @@
 #include "run/tls.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
@@ -215,6 +216,7 @@ static void drain(struct gateway *g)
     log_info("drain", "no new connections; %u running ones may end",
              atomic_load(&g->listener.connections));
     listener_stop(&g->listener);
+    close(g->listener.fd); /* with the parent's copy gone too, the port refuses */
     cancel_connections(g, false);
     while (atomic_load(&g->listener.connections) > 0 && clock_mono_ns() < until) {
         task_sleep_ms(10);
@@ -388,6 +390,14 @@ static void close_all(struct gateway *g)
     pthread_mutex_destroy(&g->mutex);
 }
 
+/* Bodies come and go by the hundred kilobytes: giving that memory back to the kernel each time
+ * costs a page fault for every 4 KiB of the next one. */
+static void keep_freed_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, 4 << 20);
+}
+
 int gateway_run(struct config *config, const struct gateway_sockets *sockets,
                 listener_serve_fn *admin_serve)
 {
@@ -396,6 +406,7 @@ int gateway_run(struct config *config, const struct gateway_sockets *sockets,
     pthread_t threads[HTTP_MAX_LOOPS], watchdog;
     struct error err;
 
+    keep_freed_memory();
     if (!prepare(g, config, sockets, admin_serve, &err) ||
         !task_spawn(g->loops[0], "main", begin, g) ||
         !start_thread(&watchdog, watch_loops, g, 64 * 1024, &err)) {

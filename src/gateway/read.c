@@ -57,7 +57,8 @@ static bool read_offloaded(struct exchange *x)
     case WAIT_CANCELLED:
         return error_set(&x->error, ERROR_CLIENT_GONE, "the client left");
     }
-    arena_defer(x->arena, release_read, &j->job); /* the request's views point into the job */
+    arena_defer(x->request_arena, release_read,
+                &j->job); /* the request's views point into the job */
     x->error = j->error;
     x->request = j->request;
     return j->ok;
@@ -65,12 +66,18 @@ static bool read_offloaded(struct exchange *x)
 
 bool exchange_read(struct exchange *x)
 {
-    enum http_server_result result =
-        http_server_body(x->client, x->limits, x->head, x->arena, &x->body, &x->error);
+    enum http_server_result result;
 
+    x->request_arena = arena_new_child(x->arena);
+    if (!x->request_arena)
+        return error_set(&x->error, ERROR_NO_MEMORY, "no memory to read the request");
+    result = http_server_body(x->client, x->limits, x->head, x->request_arena, &x->body, &x->error);
     if (result != HTTP_SERVER_OK)
         return false;
-    if (x->body.n > OFFLOAD_BYTES)
-        return read_offloaded(x);
-    return llm_request_read(LLM_OPENAI_CHAT, x->body, x->arena, &x->request, &x->error);
+    bool ok =
+        x->body.n > OFFLOAD_BYTES
+            ? read_offloaded(x)
+            : llm_request_read(LLM_OPENAI_CHAT, x->body, x->request_arena, &x->request, &x->error);
+    x->request.model = arena_dup(x->arena, x->request.model);
+    return ok;
 }

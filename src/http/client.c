@@ -318,16 +318,7 @@ enum http_body_result http_call_read(struct http_call *call, int64_t deadline_ns
         c->in.len = 0;
         return unframe(call, first, ret_bytes, err);
     }
-    /* Between the events of a stream a connection holds no buffer. */
-    if (!stream_has_input(&c->stream)) {
-        buf_done(&c->in);
-        enum wait_result w = io_wait_readable(&c->stream.io, deadline_ns);
-        if (w != WAIT_READY) {
-            stream_failed(w == WAIT_TIMEOUT ? STREAM_TIMEOUT : STREAM_CANCELLED,
-                          "Weir waited for more of the answer", err);
-            return HTTP_BODY_FAILED;
-        }
-    }
+    buf_done(&c->in); /* between the events of a stream a connection holds no buffer */
     char *scratch = loop_scratch(loop_current());
     ssize_t got = stream_read(&c->stream, scratch, LOOP_SCRATCH_BYTES, deadline_ns);
     if (got == STREAM_END && call->head.framing == HTTP_BODY_UNTIL_CLOSE) {

@@ -80,7 +80,7 @@ static struct shown show(struct view v)
 
     for (size_t i = 0; i < n; i++)
         s.text[i] = v.p[i] >= ' ' && v.p[i] <= '~' ? v.p[i] : '?';
-    strcpy(s.text + n, n < v.n ? "..." : "");
+    memcpy(s.text + n, n < v.n ? "..." : "", n < v.n ? 4 : 1);
     return s;
 }
 

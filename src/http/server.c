@@ -8,24 +8,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { READ_BYTES = 16 * 1024, MAX_PIECES = 24 };
+enum { MAX_PIECES = 24 };
 
 bool http_server_open(struct http_server *c, int fd, const struct http_limits *limits,
                       struct error *err)
 {
     *c = (struct http_server){.body_taken = true};
-    c->in = BUF_MAX(limits->max_head + READ_BYTES);
+    c->in = BUF_MAX(limits->max_head + LOOP_SCRATCH_BYTES);
     return stream_accept(&c->stream, fd, err);
 }
 
 void http_server_close(struct http_server *c)
 {
+    free(c->early);
     buf_done(&c->in);
     stream_close(&c->stream);
 }
 
 void http_server_abort(struct http_server *c)
 {
+    free(c->early);
     buf_done(&c->in);
     stream_abort(&c->stream);
 }
@@ -33,19 +35,12 @@ void http_server_abort(struct http_server *c)
 /* Appends what comes next to `in`. */
 static ssize_t fill(struct http_server *c, int64_t deadline_ns)
 {
-    /* The wait happens before the buffer is there: idle connections hold none. */
-    if (!stream_has_input(&c->stream)) {
-        enum wait_result w = io_wait_readable(&c->stream.io, deadline_ns);
-        if (w != WAIT_READY)
-            return w == WAIT_TIMEOUT ? STREAM_TIMEOUT : STREAM_CANCELLED;
-    }
-    char *to = buf_reserve(&c->in, READ_BYTES);
-    if (!to)
-        return STREAM_BROKEN;
-    ssize_t got = stream_read(&c->stream, to, c->in.cap - c->in.len, deadline_ns);
+    char *scratch = loop_scratch(loop_current());
+    ssize_t got = stream_read(&c->stream, scratch, LOOP_SCRATCH_BYTES, deadline_ns);
+
     if (got > 0)
-        c->in.len += (size_t)got;
-    return got;
+        buf_append(&c->in, view_of(scratch, (size_t)got));
+    return buf_ok(&c->in) ? got : STREAM_BROKEN;
 }
 
 static void take(struct http_server *c, size_t n)
@@ -55,50 +50,87 @@ static void take(struct http_server *c, size_t n)
         buf_done(&c->in);
 }
 
+/* The head lies at the front of `bytes`. A whole body behind it goes to where http_server_body()
+ * will look for it; the rest is kept in `in`. */
+static enum http_server_result split(struct http_server *c, const struct http_limits *limits,
+                                     struct view bytes, size_t end, struct arena *a,
+                                     struct http_head *ret_head, struct error *err)
+{
+    struct view head = arena_dup(a, view_first(bytes, end)), rest = view_skip(bytes, end);
+
+    if (head.n != end) {
+        error_set(err, ERROR_NO_MEMORY, "no memory for the request's head");
+        return HTTP_SERVER_BAD;
+    }
+    if (!http_request_parse(head, a, ret_head, err))
+        return HTTP_SERVER_BAD;
+    bool by_length = ret_head->framing == HTTP_BODY_LENGTH;
+    size_t length = by_length && ret_head->length <= rest.n ? (size_t)ret_head->length : 0;
+    c->body_taken = ret_head->framing == HTTP_BODY_NONE || (by_length && ret_head->length == 0);
+    if (length > 0 && length <= limits->max_body && (c->early = malloc(length + 1))) {
+        memcpy(c->early, rest.p, length);
+        rest = view_skip(rest, length);
+    }
+    if (c->in.len > 0)
+        take(c, c->in.len - rest.n);
+    else
+        buf_append(&c->in, rest);
+    return HTTP_SERVER_OK;
+}
+
+/* Empty lines before a request line are skipped (RFC 9112, 2.2). */
+static struct view skip_empty_lines(struct view v)
+{
+    while (v.n >= 2 && v.p[0] == '\r' && v.p[1] == '\n')
+        v = view_skip(v, 2);
+    return v;
+}
+
 enum http_server_result http_server_head(struct http_server *c, const struct http_limits *limits,
                                          bool first, struct arena *a, struct http_head *ret_head,
                                          struct error *err)
 {
-    int64_t begin = loop_now_ns();
-    int64_t deadline = begin + (first ? limits->head_ms : limits->keepalive_ms) * NS_PER_MS;
+    int64_t patience_ms = first ? limits->head_ms : limits->keepalive_ms;
+    int64_t deadline = loop_now_ns() + patience_ms * NS_PER_MS;
+    struct view bytes = skip_empty_lines(buf_view(&c->in));
     size_t scanned = 0, end;
+    ssize_t got;
 
     c->answered_interim = false;
+    take(c, c->in.len - bytes.n);
+    if (c->in.len == 0) {
+        /* A head that comes whole, as nearly all do, is read where the socket put it. */
+        char *scratch = loop_scratch(loop_current());
+        got = stream_read(&c->stream, scratch, LOOP_SCRATCH_BYTES, deadline);
+        if (got <= 0)
+            return HTTP_SERVER_CLOSED;
+        bytes = skip_empty_lines(view_of(scratch, (size_t)got));
+        end = bytes.n ? http_head_end(bytes, &scanned) : 0;
+        if (end > 0 && end <= limits->max_head)
+            return split(c, limits, bytes, end, a, ret_head, err);
+        buf_append(&c->in, bytes);
+    }
+    deadline = loop_now_ns() + limits->head_ms * NS_PER_MS;
     for (;;) {
-        /* Empty lines before a request line are skipped (RFC 9112, 2.2). */
-        while (scanned == 0 && c->in.len >= 2 && c->in.p[0] == '\r' && c->in.p[1] == '\n')
-            take(c, 2);
         end = c->in.len ? http_head_end(buf_view(&c->in), &scanned) : 0;
         if (end > 0 && end <= limits->max_head)
-            break;
-        if (c->in.len >= limits->max_head) {
+            return split(c, limits, buf_view(&c->in), end, a, ret_head, err);
+        if (end > 0 || c->in.len >= limits->max_head) {
             error_set(err, ERROR_HEAD_TOO_LARGE, "the request's head is longer than %zu bytes",
                       limits->max_head);
             return HTTP_SERVER_BAD;
         }
-        bool began = c->in.len > 0;
-        ssize_t got = fill(c, deadline);
-        if (got > 0 && !began)
-            deadline = loop_now_ns() + limits->head_ms * NS_PER_MS;
-        if (got == STREAM_TIMEOUT && began) {
+        got = fill(c, deadline);
+        if (got == STREAM_TIMEOUT) {
             error_set(err, ERROR_REQUEST_TIMEOUT, "the request's head did not come in %lld ms",
                       (long long)limits->head_ms);
             return HTTP_SERVER_BAD;
         }
         if (got <= 0)
             return HTTP_SERVER_CLOSED;
+        if (scanned == 0)
+            take(c, c->in.len - skip_empty_lines(buf_view(&c->in)).n);
     }
-    struct view head = arena_dup(a, view_first(buf_view(&c->in), end));
-    if (head.n != end) {
-        error_set(err, ERROR_NO_MEMORY, "no memory for the request's head");
-        return HTTP_SERVER_BAD;
-    }
-    take(c, end);
-    if (!http_request_parse(head, a, ret_head, err))
-        return HTTP_SERVER_BAD;
-    c->body_taken = ret_head->framing == HTTP_BODY_NONE ||
-                    (ret_head->framing == HTTP_BODY_LENGTH && ret_head->length == 0);
-    return HTTP_SERVER_OK;
 }
 
 /* ---- bodies ------------------------------------------------------------------------------- */
@@ -129,8 +161,10 @@ static enum http_server_result body_by_length(struct http_server *c,
                                               struct error *err)
 {
     int64_t deadline = loop_now_ns() + limits->body_ms * NS_PER_MS;
-    char *bytes = malloc(length + 1);
+    bool whole = c->early != NULL;
+    char *bytes = whole ? c->early : malloc(length + 1);
 
+    c->early = NULL;
     if (!bytes) {
         error_set(err, ERROR_NO_MEMORY, "no memory for a body of %zu bytes", length);
         return HTTP_SERVER_BAD;
@@ -140,10 +174,11 @@ static enum http_server_result body_by_length(struct http_server *c,
         error_set(err, ERROR_NO_MEMORY, "no memory for a body of %zu bytes", length);
         return HTTP_SERVER_BAD;
     }
-    size_t have = c->in.len < length ? c->in.len : length;
-    if (have > 0)
+    size_t have = whole ? length : c->in.len < length ? c->in.len : length;
+    if (!whole && have > 0) {
         memcpy(bytes, c->in.p, have);
-    take(c, have);
+        take(c, have);
+    }
     while (have < length) {
         ssize_t got = stream_read(&c->stream, bytes + have, length - have, deadline);
         if (got <= 0)
@@ -231,7 +266,7 @@ enum http_server_result http_server_body(struct http_server *c, const struct htt
 
     if (head->framing == HTTP_BODY_LENGTH && head->length > limits->max_body)
         return too_large(limits, err);
-    if (head->expect_continue && !c->body_taken && c->in.len == 0) {
+    if (head->expect_continue && !c->body_taken && c->in.len == 0 && !c->early) {
         struct view go_on = VIEW("HTTP/1.1 100 Continue\r\n\r\n");
         if (!http_server_write(c, limits, &go_on, 1))
             return body_failed(STREAM_BROKEN, limits, err);

@@ -5,12 +5,12 @@
 #include <emmintrin.h>
 #endif
 
-#define BODY_HEAD   1200
-#define BODY_TAIL   400
+#define BODY_HEAD   768
+#define BODY_TAIL   256
 #define SYSTEM_HEAD 288
 #define SYSTEM_TAIL 96
 /* The cut and the newline between head and tail, in whole steps of 64. */
-#define TEXT_ROOM   1664
+#define TEXT_ROOM   1088
 #define MASK_WORDS  (TEXT_ROOM / 64)
 #define MARGIN      16 /* blanks around the text, so that a look to either side is harmless */
 #define TOKENS_MAX  512

@@ -11,7 +11,7 @@
 #define FEATURES_TABLE_BITS 15
 #define FEATURES_MAX        1536
 
-/* Of the text that is looked at, at most 1,600 bytes of the last user message. */
+/* Of the text that is looked at, at most 1,024 bytes of the last user message. */
 struct features_shape {
     size_t bytes;        /* of the whole last user message */
     unsigned lines;      /* of what is looked at, as all below */

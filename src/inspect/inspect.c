@@ -14,9 +14,9 @@ _Static_assert((int)LLM_NEED_TOOLS == (int)ABILITY_TOOLS &&
 static void hand_rules(const struct llm_request *r, float scores[MODEL_HEADS])
 {
     if (r->schema.n) {
-        scores[TASK_EXTRACTION] += 1.5F;
+        scores[TASK_EXTRACTION] += 3.0F;
         if (view_find(view_first(r->schema, 4096), VIEW("\"enum\"")) != VIEW_NPOS)
-            scores[TASK_CLASSIFICATION] += 1.0F;
+            scores[TASK_CLASSIFICATION] += 2.5F;
     }
     if (r->needs & LLM_NEED_IMAGES)
         scores[TASK_GENERAL] += 1.0F;
@@ -47,25 +47,27 @@ static const float task_complexity[TASK_COUNT] = {
 
 /*
  * Half from what the hardness head learnt from outcomes of small models, half from the task; more
- * for long texts, for many things asked at once and for tools. A few words are never hard unless
- * the head is sure.
+ * for long texts, for many things asked at once and for tools. Then spread over 0..1, so that
+ * everyday requests lie around 0.3, school mathematics around 0.5 and competitions above 0.8. A
+ * few plain words are never hard.
  */
 static double complexity_of(const struct llm_request *r, const struct features_shape *shape,
                             const float p[TASK_COUNT], float hard_score)
 {
-    float hard = 1 / (1 + expf(-hard_score)), task = 0;
+    float hard = 1 / (1 + expf(-hard_score)), task = 0, more = 0;
     for (unsigned k = 0; k < TASK_COUNT; k++)
         task += p[k] * task_complexity[k];
-    float more = 0;
     if (shape->bytes > 400)
-        more += 0.04F * log2f((float)shape->bytes / 400);
+        more += 0.06F * log2f((float)shape->bytes / 400);
     more += 0.015F * (float)(shape->bullets < 8 ? shape->bullets : 8);
     more += shape->questions > 2 ? 0.04F : 0;
     more += r->needs & LLM_NEED_TOOLS ? 0.08F : 0;
-    float sum = 0.55F * hard + 0.45F * task + (more < 0.3F ? more : 0.3F) * (0.3F + task);
+    float sum = 0.55F * hard + 0.45F * task + (more < 0.5F ? more : 0.5F) * (0.3F + task);
+    sum = 0.45F + 1.5F * (sum - 0.4F);
+    sum = sum < 0.02F ? 0.02F : sum > 1 ? 1 : sum;
     if (shape->bytes < 24 && shape->math_marks == 0 && shape->code_marks == 0)
         sum *= 0.3F + 0.7F * (float)shape->bytes / 24;
-    return sum < 0 ? 0 : sum > 1 ? 1 : (double)sum;
+    return (double)sum;
 }
 
 /* The strongest cue of the shape that speaks for the task; else the words do. */

@@ -22,16 +22,16 @@
 #define INLINE static inline __attribute__((always_inline))
 
 enum count {
-#define TOKENS_WEIGHTS(name, ...) COUNT_##name,
+#define ROW(name, ...) COUNT_##name,
 #include "llm/tokens.def"
-#undef TOKENS_WEIGHTS
+#undef ROW
     N_COUNTS
 };
 
 static const int32_t weights[N_COUNTS][TOKENS_FAMILIES] = {
-#define TOKENS_WEIGHTS(name, ...) {__VA_ARGS__},
+#define ROW(name, ...) {__VA_ARGS__},
 #include "llm/tokens.def"
-#undef TOKENS_WEIGHTS
+#undef ROW
 };
 
 /* In the order of the last rows of tokens.def, four counts each: characters, starts of a run,

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
 enum { THREADS_A_POOL = 2, THREAD_STACK_BYTES = 512 * 1024 };
 
@@ -22,10 +23,10 @@ static struct pool {
     pthread_mutex_t mutex;
     pthread_cond_t work;
     struct offload_job *first, **last;
-    unsigned threads, idle;
+    unsigned queued, running, threads;
 } pools[] = {
-    [OFFLOAD_NAMES] = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, NULL, NULL, 0, 0},
-    [OFFLOAD_CPU] = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, NULL, NULL, 0, 0},
+    [OFFLOAD_NAMES] = {.mutex = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER},
+    [OFFLOAD_CPU] = {.mutex = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER},
 };
 
 static struct offload_job *job_of(struct loop_message *m)
@@ -53,18 +54,21 @@ static void *work(void *arg)
 
     for (;;) {
         pthread_mutex_lock(&p->mutex);
-        p->idle++;
         while (!p->first)
             pthread_cond_wait(&p->work, &p->mutex);
-        p->idle--;
         struct offload_job *job = p->first;
         p->first = job->next;
+        p->queued--;
+        p->running++;
         pthread_mutex_unlock(&p->mutex);
         job->run(job);
         if (moves(job, JOB_RUN))
             loop_post(job->loop, &job->message);
         else
             job->drop(job);
+        pthread_mutex_lock(&p->mutex);
+        p->running--;
+        pthread_mutex_unlock(&p->mutex);
     }
     return NULL;
 }
@@ -93,7 +97,7 @@ static bool queue(enum offload_pool pool, struct offload_job *job)
     bool ok = true;
 
     pthread_mutex_lock(&p->mutex);
-    if (p->idle == 0 && p->threads < THREADS_A_POOL && start_thread(p))
+    if (p->queued + p->running >= p->threads && p->threads < THREADS_A_POOL && start_thread(p))
         p->threads++;
     ok = p->threads > 0;
     if (ok) {
@@ -102,6 +106,7 @@ static bool queue(enum offload_pool pool, struct offload_job *job)
             p->last = &p->first;
         *p->last = job;
         p->last = &job->next;
+        p->queued++;
         pthread_cond_signal(&p->work);
     }
     pthread_mutex_unlock(&p->mutex);
@@ -137,5 +142,20 @@ void offload_detached(enum offload_pool pool, struct offload_job *job)
     if (!queue(pool, job)) {
         job->run(job);
         job->drop(job);
+    }
+}
+
+bool offload_idle_within(int64_t ms)
+{
+    for (int64_t waited = 0;; waited++) {
+        unsigned busy = 0;
+        for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++) {
+            pthread_mutex_lock(&pools[i].mutex);
+            busy += pools[i].queued + pools[i].running;
+            pthread_mutex_unlock(&pools[i].mutex);
+        }
+        if (busy == 0 || waited >= ms)
+            return busy == 0;
+        usleep(1000);
     }
 }

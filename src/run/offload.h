@@ -33,3 +33,7 @@ void offload_release(struct offload_job *job);
 
 /* Runs `job` without waiting; it frees itself. */
 void offload_detached(enum offload_pool pool, struct offload_job *job);
+
+/* Waits, on the calling thread and outside of loops, until no pool has anything to do; false after
+ * `ms`. Libraries must not be taken down (exit handlers) while a job still uses them. */
+bool offload_idle_within(int64_t ms) MUST_CHECK;

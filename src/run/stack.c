@@ -7,6 +7,7 @@
 
 enum {
     PAGE = 4096,
+    TRIM_MARGIN = 256,
     SAMPLE_EVERY = 64, /* asking the kernel for the touched pages is a system call */
 };
 
@@ -51,6 +52,16 @@ void stack_give(struct stack_pool *p, void *stack)
         p->free[p->n_free++] = stack;
     else
         munmap((char *)stack - PAGE, PAGE + STACK_BYTES);
+}
+
+void stack_trim(void *stack, const void *frame)
+{
+    /* What the call of madvise() itself needs stays. */
+    uintptr_t keep = ((uintptr_t)frame - TRIM_MARGIN) & ~(uintptr_t)(PAGE - 1);
+    uintptr_t lowest = (uintptr_t)stack;
+
+    if (!SANITIZE_ADDRESS && !SANITIZE_THREAD && keep > lowest)
+        madvise(stack, keep - lowest, MADV_DONTNEED);
 }
 
 void stack_pool_done(struct stack_pool *p)

@@ -19,4 +19,6 @@ struct stack_pool {
 /* The lowest usable byte of a stack of STACK_BYTES; NULL without memory. */
 void *stack_take(struct stack_pool *p);
 void stack_give(struct stack_pool *p, void *stack);
+/* Gives back the pages below `frame`, an address in use on that stack. */
+void stack_trim(void *stack, const void *frame);
 void stack_pool_done(struct stack_pool *p);

@@ -146,6 +146,13 @@ void task_yield(void)
     leave(t);
 }
 
+void task_trim_stack(void)
+{
+    struct task *t = task_current();
+    if (t)
+        stack_trim(t->stack, __builtin_frame_address(0));
+}
+
 void task_fair(void)
 {
     struct task *t = task_current();

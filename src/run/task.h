@@ -34,6 +34,9 @@ void task_wake(struct task *t);
 enum wait_result task_sleep_ms(int64_t ms);
 /* Lets the other ready tasks have their turn. */
 void task_yield(void);
+/* Gives back the stack pages below the caller's frame, which deeper calls touched before: for a
+ * task that is going to live long and wait often. A system call. */
+void task_trim_stack(void);
 /* Called by what succeeds without waiting: yields now and then, so that a connection that always
  * has data cannot keep the others out. */
 void task_fair(void);

@@ -20,7 +20,7 @@ from faulty import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("WEIR_BIN", ROOT / "build" / "weir")).resolve()
-LOOPS = int(os.environ.get("WEIR_LOOPS", "1"))
+LOOPS = int(os.environ.get("WEIR_LOOPS", "4"))
 SLACK = float(os.environ.get("WEIR_SLACK", "1"))  # sanitizers: every time limit is this much longer
 TASKS = ["classification", "extraction", "summarization", "translation", "support_faq",
          "reasoning", "coding", "creative", "general"]
@@ -171,9 +171,12 @@ class Weir:
             assert code == self.expected_exit, f"exit {code}"
 
     def kill(self):
+        """kill -9 of the parent; waits for its child too, which holds the port until it is gone."""
         self.expected_exit = None
+        children = self.children()
         self.process.kill()
         self.process.wait(10)
+        eventually(lambda: not any(alive(pid) for pid in children))
 
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
@@ -241,6 +244,15 @@ class Weir:
     def wait_record(self, timeout=3, **where):
         """For what is written after the client has left."""
         return eventually(lambda: self.ledger(**where), timeout)[-1]
+
+
+def alive(pid):
+    """False also for a process that has ended and was not waited for."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+        return text.rsplit(")", 1)[1].split()[0] not in ("Z", "X")
+    except OSError:
+        return False
 
 
 def eventually(check, timeout=5, step=0.02):
@@ -365,8 +377,9 @@ class Raw:
         return answer
 
     def _chunks(self, answer):
+        body = bytearray()
         try:
-            while True:
+            while not answer.complete:
                 while b"\r\n" not in self.data:
                     if not self._more():
                         return
@@ -375,12 +388,12 @@ class Raw:
                 data = self._take(size + 2)
                 if data is None:
                     return
-                answer.body += data[:size]
-                if size == 0:
-                    answer.complete = True
-                    return
+                body += data[:size]
+                answer.complete = size == 0
         except ConnectionError:
             return
+        finally:
+            answer.body = bytes(body)
 
     def read_until(self, wanted):
         """Raw bytes up to and with `wanted`."""

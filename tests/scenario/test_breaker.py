@@ -10,7 +10,7 @@ from harness import SLACK, backend, eventually
 DOWN = {"stall": [faulty.STALL], "rst": [faulty.RST], "500": faulty.failing(500)}
 
 
-@pytest.mark.tsan
+@pytest.mark.core
 @pytest.mark.parametrize("how", DOWN)
 def test_the_fourth_request_waits_no_time(start, lab, cloud, how):
     weir = start(backend("lab", "inside", lab, first_token="300ms"),
@@ -18,15 +18,18 @@ def test_the_fourth_request_waits_no_time(start, lab, cloud, how):
     lab.script(DOWN[how])
     lab.healthy = False
     for _ in range(3):
-        assert weir.ask(stream=True).status == 200
-    assert len(lab.chats) == 3
-    connections = len(lab.connections)
+        answer = weir.ask(stream=True)
+        assert answer.status == 200
+        assert [a["backend"] for a in weir.record(answer)["attempts"]] == ["lab", "cloud"]
+    # One more where the first used a pooled connection: that is made once again on a new one.
+    seen, connections = len(lab.chats), len(lab.connections)
+    assert 3 <= seen <= 4
     for _ in range(5):
         started = time.monotonic()
         answer = weir.ask(stream=True)
         assert answer.status == 200 and time.monotonic() - started < 0.15 * SLACK
         assert [a["backend"] for a in weir.record(answer)["attempts"]] == ["cloud"]
-    assert len(lab.chats) == 3 and len(lab.connections) == connections
+    assert len(lab.chats) == seen and len(lab.connections) == connections
 
 
 def test_a_success_between_closes_the_count(start, lab, cloud):

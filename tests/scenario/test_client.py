@@ -17,7 +17,7 @@ def patient(start, lab, cloud):
                  timeouts={"first_token": "50s", "between_tokens": "50s", "total": "60s"})
 
 
-@pytest.mark.tsan
+@pytest.mark.core
 @pytest.mark.parametrize("how", ["close", "reset", "half_close"])
 @pytest.mark.parametrize("stage", ["before_head", "streaming", "plain"])
 def test_a_client_that_leaves_cancels_its_upstream(patient, lab, cloud, how, stage):

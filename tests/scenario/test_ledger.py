@@ -13,7 +13,7 @@ import wire
 from harness import KILL, SLACK, backend, chat, eventually, request
 
 
-@pytest.mark.tsan
+@pytest.mark.core
 @pytest.mark.parametrize("stream", [False, True])
 def test_the_record_is_there_when_the_answer_is(weir, stream):
     for _ in range(20):

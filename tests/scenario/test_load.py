@@ -109,7 +109,7 @@ def test_no_stream_waits_for_anothers_large_body(start, lab, cloud):
     assert len(gaps) > 300 and max(gaps) < 1.0 * SLACK
 
 
-@pytest.mark.tsan
+@pytest.mark.core
 def test_parallel_requests_of_every_kind(weir, lab, cloud):
     """Several threads, so that with more loops everything shared is shared."""
     failures = []

@@ -2,7 +2,7 @@
 import pytest
 
 import faulty
-from harness import backend
+from harness import backend, chat, request
 
 
 def files(folder, name):
@@ -16,14 +16,16 @@ def secure(certificates):
         yield upstream
 
 
-@pytest.mark.tsan
+@pytest.mark.core
 @pytest.mark.parametrize("stream", [False, True])
 def test_tls_with_its_own_authority(start, secure, certificates, stream):
     weir = start(backend("tls", "outside", secure, ca_file=str(certificates / "good-ca.pem")))
-    for _ in range(3):
-        answer = weir.ask(stream=stream)
-        text = answer.stream_text.strip() if stream else answer.text
-        assert text == "Hello over TLS."
+    with weir.raw() as client:
+        for _ in range(3):
+            client.send(request(chat(stream=stream)))
+            answer = client.response()
+            text = answer.stream_text.strip() if stream else answer.text
+            assert text == "Hello over TLS."
     assert len({id(c.connection) for c in secure.chats}) == 1
 
 

@@ -10,8 +10,8 @@ LABELS = "Classify the review as positive, negative or neutral.\n\n"
 SHOTS = "".join(f"Review: {r}\nLabel: {label}\n\n" for r, label in (
     ("Great phone, lasts for days.", "positive"), ("Broke after a week.", "negative"),
     ("It is a phone.", "neutral")))
-REASONING = ("Prove that for every prime p > 3 the number p^2 - 1 is divisible by 24. Think step "
-             "by step, consider each residue class, and justify every step of the proof rigorously.")
+REASONING = ("Prove that for every prime p > 3 the number p^2 - 1 is divisible by 24. Think "
+             "step by step, consider each residue class, and justify every step of the proof.")
 CODING = ("Write a Python function that parses an ISO 8601 duration and returns seconds. Add type "
           "hints and unit tests.\n```python\ndef parse(text: str) -> float:\n    ...\n```")
 EXTRACTION = ("Extract the invoice number, date and total from this text and answer as JSON with "

@@ -24,7 +24,7 @@ def both(start, lab, managed):
                           "best": "outside/gpt-5-mini"})
 
 
-@pytest.mark.tsan
+@pytest.mark.core
 def test_plain_answer(both):
     answer = both.sdk().chat.completions.create(model="auto", messages=HELLO)
     assert answer.choices[0].message.content == "Hello from the lab."
@@ -32,7 +32,7 @@ def test_plain_answer(both):
     assert answer.usage.prompt_tokens == 10
 
 
-@pytest.mark.tsan
+@pytest.mark.core
 def test_stream(both):
     with both.sdk().chat.completions.create(model="auto", messages=HELLO, stream=True) as stream:
         events = list(stream)

@@ -16,8 +16,8 @@ import re
 
 TASKS = ["classification", "extraction", "summarization", "translation", "support_faq",
          "reasoning", "coding", "creative", "general"]
-ROWS_PER_TASK = {"en": 420}
-OTHER_ROWS = 90
+ROWS_PER_TEMPLATE = {"en": 24}
+OTHER_ROWS = 8  # of a template
 HERE = pathlib.Path(__file__).parent / "own_phrases"
 
 
@@ -91,7 +91,7 @@ def main():
     for path in sorted(HERE.glob("*.txt")):
         sections = read_sections(path)
         for task in TASKS:
-            for i in range(ROWS_PER_TASK.get(path.stem, OTHER_ROWS)):
+            for i in range(ROWS_PER_TEMPLATE.get(path.stem, OTHER_ROWS) * len(sections[task])):
                 template = sections[task][i % len(sections[task])]
                 messages = row(task, template, sections, rng)
                 key = json.dumps(messages)

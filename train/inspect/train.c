@@ -17,8 +17,9 @@
 #define EPOCHS     10
 #define ALSO_SHARE 0.3F /* of the target, for the other labels that are defensible */
 
-#define RATE  0.15F
-#define DECAY 1e-5F
+#define RATE      0.15F
+#define RATE_HARD 0.05F /* its targets are noisier */
+#define DECAY     1e-5F
 #define DROPPED \
     0.5F /* of the features of a row, drawn anew each time: templates teach less by heart */
 
@@ -170,7 +171,7 @@ static void learn(const struct row *full)
         for (unsigned k = 0; k < HEADS; k++) {
             float g = slope[k] * norm + DECAY * w[k];
             s[k] += g * g;
-            w[k] -= RATE * g / (sqrtf(s[k]) + 1e-4F);
+            w[k] -= (k < TASK_COUNT ? RATE : RATE_HARD) * g / (sqrtf(s[k]) + 1e-4F);
         }
     }
 }

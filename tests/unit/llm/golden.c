@@ -63,7 +63,7 @@ void golden_open(struct golden *g, const char *name)
     while (g->request.n && g->request.p[g->request.n - 1] == '\n')
         g->request.n--;
     assert_true(view_starts(response, VIEW("HTTP/1.1 ")));
-    g->status = atoi(response.p + 9);
+    g->status = (int)strtol(response.p + 9, NULL, 10);
     head = view_first(response, view_find(response, VIEW("\r\n\r\n")));
     response = behind(response, VIEW("\r\n\r\n"));
     if (view_find_nocase(head, VIEW("transfer-encoding: chunked")) != VIEW_NPOS)

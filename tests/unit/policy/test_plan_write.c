@@ -1,0 +1,112 @@
+/* A plan as JSON and as a table. */
+#include "policy/policy.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static struct plan plan;
+static struct inspect_facts facts;
+
+static int set_up(void **state)
+{
+    (void)state;
+    facts = (struct inspect_facts){.task = TASK_CODING,
+                                   .confidence = 0.91234,
+                                   .complexity = 0.5,
+                                   .tokens_in = 812,
+                                   .why = "a fenced block of code"};
+    plan = (struct plan){.task = TASK_CODING,
+                         .placement = PLACE_OUTSIDE,
+                         .because = VIEW("matrix: coding goes outside")};
+    plan.candidates[plan.n_candidates++] =
+        (struct plan_candidate){.side = SIDE_OUTSIDE,
+                                .backend_name = VIEW("openai"),
+                                .model = VIEW("gpt-5-mini"),
+                                .reason = VIEW("matrix: coding goes outside"),
+                                .available = true};
+    return 0;
+}
+
+static void assert_json(const char *expected)
+{
+    struct buf out = BUF_MAX(4096);
+    plan_write_json(&plan, &facts, &out);
+    assert_true(buf_ok(&out));
+    buf_append_char(&out, 0);
+    assert_string_equal(out.p, expected);
+    buf_done(&out);
+}
+
+static void json_holds_what_is_there(void **state)
+{
+    (void)state;
+    assert_json("{\"task\":\"coding\",\"confidence\":0.912,\"complexity\":0.5,\"tokens_in\":812,"
+                "\"cue\":\"a fenced block of code\",\"placement\":\"outside\","
+                "\"because\":\"matrix: coding goes outside\",\"candidates\":[{\"backend\":"
+                "\"openai\",\"side\":\"outside\",\"model\":\"gpt-5-mini\",\"reason\":\"matrix: "
+                "coding goes outside\"}]}");
+}
+
+static void json_of_more(void **state)
+{
+    (void)state;
+    facts.task = TASK_CREATIVE;
+    facts.why = NULL;
+    plan.alias = VIEW("claude-*");
+    plan.pinned = true;
+    plan.n_candidates = 0;
+    plan.skipped[plan.n_skipped++] =
+        (struct plan_skipped){.backend_name = VIEW("a\"b\n"), .reason = VIEW("no tools")};
+    assert_json("{\"task\":\"coding\",\"looked_like\":\"creative\",\"confidence\":0.912,"
+                "\"complexity\":0.5,\"tokens_in\":812,\"placement\":\"outside\",\"because\":"
+                "\"matrix: coding goes outside\",\"alias\":\"claude-*\",\"pinned\":true,"
+                "\"candidates\":[],\"skipped\":[{\"backend\":\"a\\\"b\\n\",\"reason\":\"no "
+                "tools\"}]}");
+}
+
+static void table_shows_all_and_no_control_characters(void **state)
+{
+    (void)state;
+    plan.skipped[plan.n_skipped++] =
+        (struct plan_skipped){.backend_name = VIEW("lab\x1b[31m"),
+                              .model = VIEW("qwen"),
+                              .reason = VIEW("window 4096 < 5210 tokens")};
+    struct buf out = BUF_MAX(4096);
+    plan_write_table(&plan, &facts, &out);
+    buf_append_char(&out, 0);
+    assert_true(buf_ok(&out));
+    assert_non_null(
+        strstr(out.p, "task        coding (confidence 0.91: a fenced block of code)\n"));
+    assert_non_null(strstr(out.p, "because     matrix: coding goes outside"));
+    assert_non_null(strstr(out.p, "  1  openai    outside  gpt-5-mini  matrix: coding"));
+    assert_non_null(strstr(out.p, "  -  lab?[31m  -        qwen        window 4096 < 5210 tokens"));
+    assert_null(strchr(out.p, '\x1b'));
+    buf_done(&out);
+}
+
+static void full_buffer_fails_quietly(void **state)
+{
+    (void)state;
+    struct buf out = BUF_MAX(40);
+    plan_write_json(&plan, &facts, &out);
+    assert_false(buf_ok(&out));
+    buf_reset(&out);
+    plan_write_table(&plan, &facts, &out);
+    assert_false(buf_ok(&out));
+    buf_done(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(json_holds_what_is_there, set_up),
+        cmocka_unit_test_setup(json_of_more, set_up),
+        cmocka_unit_test_setup(table_shows_all_and_no_control_characters, set_up),
+        cmocka_unit_test_setup(full_buffer_fails_quietly, set_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
