@@ -214,9 +214,10 @@ static void fills_needs_and_window(void **state)
 static void counts_for_every_family(void **state)
 {
     (void)state;
+    static const char sentence[] = "Der Zug f\xC3\xA4hrt um 9:15 Uhr, sagt {name}. ";
     static char text[6000];
     for (size_t i = 0; i < sizeof text; i++)
-        text[i] = "Der Zug f\xC3\xA4hrt um 9:15 Uhr, sagt {name}. "[i % 44];
+        text[i] = sentence[i % (sizeof sentence - 1)];
     for (size_t n = 0; n <= sizeof text; n += n < 100 ? 7 : 613) {
         struct llm_message m[] = {
             {.role = LLM_USER, .text = VIEW("नमस्ते, when does it leave?")},
