@@ -1,5 +1,6 @@
 #include "llm/tokens.h"
 
+#include <endian.h>
 #ifdef __x86_64__
 #include <immintrin.h>
 #endif
@@ -10,6 +11,7 @@
  *
  * A block of 64 bytes becomes masks, one bit a byte for each class; shifts find starts, runs and
  * neighbours, population counts add them up. Only characters beyond ASCII are visited one by one.
+ * tokens_count.h does that, once for each width of registers.
  */
 
 #define BLOCK 64u

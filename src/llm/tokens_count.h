@@ -25,6 +25,9 @@ TARGET INLINE uint64_t NAME(bits)(NAME(lanes) class)
 #endif
 }
 
+/* A comparison of lanes, as lanes. */
+#define MASK(comparison) ((NAME(lanes))(comparison))
+
 /* Classes of one block; marks are what is left over. */
 TARGET INLINE struct masks NAME(classify)(const uint8_t *p, struct NAME(counters) * c)
 {
@@ -33,20 +36,20 @@ TARGET INLINE struct masks NAME(classify)(const uint8_t *p, struct NAME(counters
         NAME(lanes) v, folded;
         memcpy(&v, p + at, sizeof v);
         folded = v | 0x20;
-        NAME(lanes) letter = (NAME(lanes))((NAME(lanes))(folded - 'a') < 26);
-        NAME(lanes) upper = letter & (NAME(lanes))(folded != v);
+        NAME(lanes) letter = MASK(folded - 'a' < 26);
+        NAME(lanes) upper = letter & MASK(folded != v);
         m.letter |= NAME(bits)(letter) << at;
         m.upper |= NAME(bits)(upper) << at;
-        m.digit |= NAME(bits)((NAME(lanes))((NAME(lanes))(v - '0') < 10)) << at;
-        m.space |= NAME(bits)((NAME(lanes))(v == ' ')) << at;
-        m.control |= NAME(bits)((NAME(lanes))(v < 0x20)) << at;
-        m.high |= NAME(bits)((NAME(lanes))(v >= 0x80)) << at;
-        c->under -= (NAME(lanes))(v == '_');
-        c->comma -= (NAME(lanes))(v == ',');
-        c->z -= (NAME(lanes))(folded == 'z');
-        c->k -= (NAME(lanes))(folded == 'k');
-        c->y -= (NAME(lanes))(folded == 'y');
-        c->j -= (NAME(lanes))(folded == 'j');
+        m.digit |= NAME(bits)(MASK(v - '0' < 10)) << at;
+        m.space |= NAME(bits)(MASK(v == ' ')) << at;
+        m.control |= NAME(bits)(MASK(v < 0x20)) << at;
+        m.high |= NAME(bits)(MASK(v >= 0x80)) << at;
+        c->under -= MASK(v == '_');
+        c->comma -= MASK(v == ',');
+        c->z -= MASK(folded == 'z');
+        c->k -= MASK(folded == 'k');
+        c->y -= MASK(folded == 'y');
+        c->j -= MASK(folded == 'j');
     }
     m.mark = ~(m.letter | m.digit | m.space | m.control | m.high);
     return m;
@@ -122,6 +125,7 @@ TARGET INLINE void NAME(count_block)(struct tally *t, uint32_t *counts,
     left->masks = m;
 }
 
+#undef MASK
 #undef COUNT
 #undef AFTER
 
