@@ -136,7 +136,8 @@ static void add_named(struct policy_backend *b, const struct config_backend *c,
                                                           : 0;
 
     *out = (struct policy_model){.name = arena_dup(a, m->name),
-                                 .loaded = reported && reported->loaded};
+                                 .loaded = reported && reported->loaded,
+                                 .family = tokens_family(m->name)};
     out->window = m->window ? m->window : engine_window ? engine_window : facts.window;
     out->abilities = m->abilities_known ? m->abilities
                      : facts.known      ? facts.abilities

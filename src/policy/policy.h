@@ -16,9 +16,10 @@
 /* A model as the fleet knows it now. */
 struct policy_model {
     struct view name;
-    uint32_t window;    /* tokens; 0: unknown, then nothing is refused for its length */
-    unsigned abilities; /* bits of enum ability; all of them where nothing is known */
-    bool loaded;        /* in the engine's memory now */
+    uint32_t window;           /* tokens; 0: unknown, then nothing is refused for its length */
+    unsigned abilities;        /* bits of enum ability; all of them where nothing is known */
+    bool loaded;               /* in the engine's memory now */
+    enum tokens_family family; /* of its name: whose count of the prompt its window must hold */
 };
 
 /* A backend as the fleet sees it now. */
