@@ -1,5 +1,7 @@
 #include "ledger/store.h"
 
+#include "ledger/wal_file.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -69,14 +71,15 @@ bool store_error(sqlite3 *db, int rc, const char *path, struct error *err)
     return false;
 }
 
-/* `name` is the path or its URI. */
+/* `name` is the path or its URI. Only the writer may create the file, and only it gathers. */
 static sqlite3 *open_db(const char *name, int flags, const char *path, struct error *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     sqlite3 *db = NULL;
 
     pthread_once(&once, configure_once);
-    int rc = sqlite3_open_v2(name, &db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+    const char *vfs = flags & SQLITE_OPEN_CREATE ? wal_file_vfs() : NULL;
+    int rc = sqlite3_open_v2(name, &db, flags | SQLITE_OPEN_NOMUTEX, vfs);
     if (rc != SQLITE_OK) {
         store_error(db, rc, path, err);
         sqlite3_close(db);
