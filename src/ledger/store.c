@@ -196,6 +196,7 @@ static bool prepare(struct store *s, const char *path, struct error *err)
     return prepare_one(s, &s->insert, insert, path, err) &&
            prepare_one(s, &s->begin, "BEGIN IMMEDIATE", path, err) &&
            prepare_one(s, &s->commit, "COMMIT", path, err) &&
+           prepare_one(s, &s->pin, "SELECT key FROM meta", path, err) &&
            prepare_one(s, &s->insert_hours, "INSERT INTO node_hours VALUES(?,?,?,?,?,?)", path,
                        err) &&
            prepare_one(s, &s->probe, "INSERT OR REPLACE INTO meta VALUES('probed_ms', ?)", path,
@@ -311,6 +312,7 @@ sqlite3 *store_open_reader(const char *path, struct error *err)
 
 void store_close(struct store *s)
 {
+    sqlite3_finalize(s->pin);
     sqlite3_finalize(s->begin);
     sqlite3_finalize(s->commit);
     sqlite3_finalize(s->insert);
@@ -335,9 +337,30 @@ static bool run_or_say(struct store *s, sqlite3_stmt *stmt, struct error *err)
     return rc == SQLITE_DONE || store_error(s->db, rc, sqlite3_db_filename(s->db, "main"), err);
 }
 
+void store_unpin(struct store *s)
+{
+    if (s->pinned)
+        sqlite3_reset(s->pin);
+    s->pinned = false;
+}
+
 bool store_begin(struct store *s, struct error *err)
 {
-    return run_or_say(s, s->begin, err);
+    int rc = run(s->begin);
+
+    if (s->pinned && (rc & 0xff) == SQLITE_BUSY) {
+        /* Another gateway wrote since, or writes now; SQLite waits for it only without a pin. */
+        store_unpin(s);
+        rc = run(s->begin);
+    }
+    if (rc != SQLITE_DONE)
+        return store_error(s->db, rc, sqlite3_db_filename(s->db, "main"), err);
+    /* A statement that is not at its end keeps the view beyond the transaction. */
+    if (!s->pinned)
+        s->pinned = sqlite3_step(s->pin) == SQLITE_ROW;
+    if (!s->pinned)
+        sqlite3_reset(s->pin);
+    return true;
 }
 
 bool store_commit(struct store *s, struct error *err)
