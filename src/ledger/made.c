@@ -1,7 +1,7 @@
 /* What a record leaves out because its columns say it, made up again for who reads it. */
-#include "json/writer.h"
 #include "ledger/reader.h"
 #include "policy/policy.h"
+#include "json/writer.h"
 
 enum { PLAN_MEMORY = 256 << 10 };
 

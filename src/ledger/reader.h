@@ -8,5 +8,5 @@
 struct ledger_reader {
     sqlite3 *db;
     struct buf plan, attempts; /* made up for the record that is read */
-    char path[]; /* NUL behind it */
+    char path[];               /* NUL behind it */
 };

@@ -27,6 +27,7 @@ struct store {
     sqlite3 *db; /* NULL: closed */
     sqlite3_stmt *begin, *commit, *insert, *insert_hours, *probe, *pin;
     bool pinned;
+    uint64_t bound; /* a bit for each column of `insert` that the last row did not leave NULL */
 };
 
 /* Opens or creates the file for writing. A file of another program or of another schema is
