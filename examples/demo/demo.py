@@ -373,9 +373,8 @@ ledger: {{path: {self.folder}/weir.db}}
         plan = json.loads(record["plan"])
         if plan["try"][0][0] != record["backend"]:
             return "failover (engine known as down)"
-        because = plan.get("because") or first.get("reason") or ""
+        because = plan.get("because", "")
         return because.removeprefix("matrix: ").removeprefix(record["task"] + " ")
-        return plan.get("because", "")
 
 
 def dollars(nano):

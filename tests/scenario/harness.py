@@ -253,6 +253,8 @@ def alive(pid):
         return text.rsplit(")", 1)[1].split()[0] not in ("Z", "X")
     except OSError:
         return False
+
+
 def attempts_of(row):
     """A record does not repeat its columns when one attempt was all there was."""
     if row["attempts"] or not row["side"]:
