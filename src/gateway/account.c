@@ -111,7 +111,7 @@ static struct llm_usage usage_of(const struct exchange *x)
     struct llm_usage u = x->answer.usage;
 
     if (!u.reported) {
-        u.input = x->facts.tokens_in;
+        u.input = x->facts.tokens_by_family[tokens_family(x->answered_by->model)];
         u.output = tokens_estimate_bytes(x->answer.text_bytes);
     }
     return u;
