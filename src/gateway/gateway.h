@@ -39,5 +39,5 @@ int gateway_run(struct config *config, const struct gateway_sockets *sockets,
 /* The current fleet with a reference for the caller. Any thread. */
 struct fleet *gateway_fleet(struct gateway *g);
 
-/* "ok", "draining", "ledger failing": what /healthz says, with the HTTP status. */
+/* "ok", "draining", "ledger_unavailable", ...: what /healthz says, with the HTTP status. */
 const char *gateway_health(struct gateway *g, int *ret_status);

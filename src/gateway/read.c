@@ -8,8 +8,8 @@
 enum { OFFLOAD_BYTES = 128 * 1024 };
 
 /* A large body read on the CPU pool. The job owns what it works on, because the task may leave: a
- * reference to the exchange's memory would not survive that. So it copies nothing but takes the
- * body over, and hands both back. */
+ * reference to the exchange's memory would not survive that. So it has a copy of the body, and the
+ * exchange keeps the job for as long as it needs the request. */
 struct read_job {
     struct offload_job job;
     struct arena *arena;
