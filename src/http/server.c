@@ -25,13 +25,6 @@ void http_server_close(struct http_server *c)
     stream_close(&c->stream);
 }
 
-void http_server_abort(struct http_server *c)
-{
-    free(c->early);
-    buf_done(&c->in);
-    stream_abort(&c->stream);
-}
-
 /* Appends what comes next to `in`. */
 static ssize_t fill(struct http_server *c, int64_t deadline_ns)
 {

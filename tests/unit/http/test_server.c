@@ -439,7 +439,7 @@ static void serve_flood(int fd, void *arg)
     assert_true(c.failed);
     assert_in_range((clock_mono_ns() - began) / NS_PER_MS, 50, 1500);
     assert_false(http_server_write(&c, &limits, &piece, 1)); /* and at once */
-    http_server_abort(&c);
+    http_server_close(&c);
     requests++;
 }
 
