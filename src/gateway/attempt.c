@@ -18,7 +18,7 @@ enum {
 };
 
 /* What an attempt came to. */
-enum outcome { OUTCOME_ANSWERED, OUTCOME_NEXT, OUTCOME_FINAL };
+enum outcome { OUTCOME_ANSWERED, OUTCOME_NEXT, OUTCOME_NEXT_MODEL, OUTCOME_FINAL };
 
 struct attempt {
     const struct plan_candidate *candidate;
@@ -113,14 +113,56 @@ static int64_t retry_after_ms(const struct http_head *head)
 /* Statuses that speak of the node, not of the request: another one may do better. */
 static bool about_the_node(int status)
 {
-    return status >= 500 || status == 429 || status == 408 || status == 401 || status == 403 ||
-           status == 404 || status == 405 || (status >= 300 && status < 400);
+    return status >= 500 || status == 429 || status == 408 || (status >= 401 && status <= 405) ||
+           (status < 400 && status != 200);
 }
 
 static bool is_event_stream(const struct http_head *head)
 {
-    return view_starts(http_header_get(head, VIEW("content-type")), VIEW("text/event-stream"));
+    struct view type = http_header_get(head, VIEW("content-type")),
+                wanted = VIEW("text/event-stream");
+    return view_eq_nocase(view_first(type, wanted.n), wanted);
 }
+
+/* ---- windows --------------------------------------------------------------------------------- */
+
+/* Tokens; 0: not known. */
+static uint32_t window_of(const struct policy_fleet *fleet, const struct plan_candidate *c)
+{
+    const struct policy_backend *b = &fleet->backends[c->backend];
+
+    for (unsigned i = 0; i < b->n_models; i++)
+        if (view_eq(b->models[i].name, c->model))
+            return b->models[i].window;
+    return 0;
+}
+
+/* A bit for each candidate that may have room for what does not fit into this one's window: those
+ * with a larger window, or where one of the two is not known. */
+static uint32_t wider_ones(const struct exchange *x, const struct plan_candidate *than)
+{
+    struct policy_fleet fleet;
+    uint32_t wider = 0;
+
+    if (!fleet_view(x->fleet, x->arena, &fleet))
+        return 0;
+    uint32_t window = window_of(&fleet, than);
+    for (unsigned i = 0; i < x->plan->n_candidates; i++) {
+        const struct plan_candidate *c = &x->plan->candidates[i];
+        uint32_t other = window_of(&fleet, c);
+        bool tried = c == than || (x->too_long & (UINT32_C(1) << i)) != 0;
+        if (!tried && (window == 0 || other == 0 || other > window))
+            wider |= UINT32_C(1) << i;
+    }
+    return wider;
+}
+
+static bool may_go_on(const struct exchange *x, const struct plan_candidate *from)
+{
+    return wider_ones(x, from) >> (from - x->plan->candidates + 1) != 0; /* one behind it */
+}
+
+/* ---- the answer, by its status --------------------------------------------------------------- */
 
 static enum deliver_result receive(struct exchange *x, struct attempt *t)
 {
@@ -133,7 +175,7 @@ static enum deliver_result receive(struct exchange *x, struct attempt *t)
         return DELIVER_FAILED;
     }
     if (status != 200)
-        return deliver_refusal(x, &t->call, t->deadline_ns, t->arena);
+        return deliver_refusal(x, &t->call, t->deadline_ns, t->arena, may_go_on(x, t->candidate));
     x->answer = (struct llm_answer){.dialect = x->request.dialect,
                                     .model = x->request.model,
                                     .hide_usage = !x->request.include_usage};
@@ -188,6 +230,11 @@ static enum outcome conclude(struct exchange *x, struct attempt *t, enum deliver
         x->answered_by = t->candidate;
         atomic_fetch_add_explicit(&x->gateway->stats.cut_streams, 1, memory_order_relaxed);
         break;
+    case DELIVER_TOO_LONG: /* nothing is wrong with the node */
+        node_succeeded(n);
+        x->too_long |= ~wider_ones(x, t->candidate);
+        write_attempt(x, t, view_str(error_info(ERROR_PROMPT_TOO_LONG)->wire));
+        return OUTCOME_NEXT_MODEL;
     case DELIVER_FAILED:
         break;
     }
@@ -211,6 +258,8 @@ static enum outcome attempt_node(struct exchange *x, const struct plan_candidate
 
     if (!node_begin(node, &t.use))
         return OUTCOME_NEXT; /* open, and somebody else tries it already */
+    if (x->n_attempts > 0)
+        atomic_fetch_add_explicit(&x->gateway->stats.failovers, 1, memory_order_relaxed);
     t.arena = arena_new_child(x->arena);
     if (!t.arena) {
         node_end(&t.use, 0);
@@ -233,7 +282,7 @@ static enum outcome attempt_node(struct exchange *x, const struct plan_candidate
     int64_t share_ns = node_end(&t.use, tokens);
     if (x->node == node)
         x->share_ns = share_ns;
-    if (outcome == OUTCOME_NEXT)
+    if (outcome == OUTCOME_NEXT || outcome == OUTCOME_NEXT_MODEL)
         arena_free(t.arena); /* an answer's bytes may still be held in it */
     return outcome;
 }
@@ -246,6 +295,8 @@ static enum outcome attempt_all(struct exchange *x, bool desperate)
         const struct plan_candidate *c = &x->plan->candidates[i];
         uint64_t tried = 0;
         struct node *node;
+        if (x->too_long & (UINT32_C(1) << i))
+            continue;
         while ((node = fleet_pick(x->fleet, c->backend, c->model, &tried, desperate))) {
             /* In the second round only what the first one left out. */
             if (desperate && !atomic_load_explicit(&node->open, memory_order_relaxed))
@@ -253,9 +304,10 @@ static enum outcome attempt_all(struct exchange *x, bool desperate)
             if (x->n_attempts >= MAX_ATTEMPTS || clock_mono_ns() >= x->deadline_ns)
                 return OUTCOME_FINAL;
             enum outcome outcome = attempt_node(x, c, node);
+            if (outcome == OUTCOME_NEXT_MODEL)
+                break;
             if (outcome != OUTCOME_NEXT)
                 return outcome;
-            atomic_fetch_add_explicit(&x->gateway->stats.failovers, 1, memory_order_relaxed);
         }
     }
     return OUTCOME_NEXT;
@@ -268,7 +320,7 @@ static int64_t retry_at(struct exchange *x)
 
     for (unsigned i = 0; i < x->plan->n_candidates; i++) {
         int64_t at = fleet_retry_at(x->fleet, x->plan->candidates[i].backend);
-        if (at < earliest)
+        if (at < earliest && !(x->too_long & (UINT32_C(1) << i)))
             earliest = at;
     }
     return earliest;

@@ -2,6 +2,7 @@
 
 bool exchange_inspect(struct exchange *x)
 {
-    inspect_exchange(&x->request, &x->facts);
+    if (!x->inspected) /* a large body was, where it was read */
+        inspect_exchange(&x->request, &x->facts);
     return true;
 }

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_PIECES = 24 };
+enum { MAX_PIECES = 24, LINGER_MS = 1000 };
 
 bool http_server_open(struct http_server *c, int fd, const struct http_limits *limits,
                       struct error *err)
@@ -18,8 +18,22 @@ bool http_server_open(struct http_server *c, int fd, const struct http_limits *l
     return stream_accept(&c->stream, fd, err);
 }
 
+/* Closing with input that nobody read makes the kernel reset the connection, and the answer may be
+ * lost with it (RFC 9112, 9.6). So what the client still sends is read for a moment. */
+static void linger(struct http_server *c)
+{
+    char *scratch = loop_scratch(loop_current());
+    int64_t until = loop_now_ns() + LINGER_MS * NS_PER_MS;
+
+    shutdown(c->stream.io.fd, SHUT_WR);
+    while (stream_read(&c->stream, scratch, LOOP_SCRATCH_BYTES, until) > 0 && loop_now_ns() < until)
+        ;
+}
+
 void http_server_close(struct http_server *c)
 {
+    if (!c->body_taken && !c->failed)
+        linger(c);
     free(c->early);
     buf_done(&c->in);
     stream_close(&c->stream);

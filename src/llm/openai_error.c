@@ -88,6 +88,53 @@ struct view llm_error_message(struct view body, struct arena *a, struct view fal
     return kept.n ? kept : fallback;
 }
 
+/* Engines name it in different places: llama.cpp by its type, OpenAI by its code, vLLM by the
+ * parameter, Ollama, SGLang and older ones only in their sentence. */
+static bool names_the_window(struct view key, struct json_text text)
+{
+    char decoded[OPENAI_ERROR_TEXT];
+
+    if (view_eq(key, VIEW("type")))
+        return json_text_eq(text, VIEW("exceed_context_size_error"));
+    if (view_eq(key, VIEW("code")))
+        return json_text_eq(text, VIEW("context_length_exceeded"));
+    if (view_eq(key, VIEW("param")))
+        return json_text_eq(text, VIEW("input_tokens"));
+    if (!view_eq(key, VIEW("message")) && !view_eq(key, VIEW("error")))
+        return false;
+    size_t n = json_decode_prefix(decoded, sizeof(decoded), text);
+    return view_find_nocase(view_of(decoded, n), VIEW("context length")) != VIEW_NPOS;
+}
+
+/* The object that comes next; the one under `error` too, when it stands in the outermost. */
+static bool window_is_named(struct json_reader *r, bool outermost)
+{
+    struct json_object o;
+    struct json_text text;
+    bool found = false;
+
+    json_object_begin(r, &o);
+    while (json_object_next(r, &o)) {
+        bool deeper = outermost && json_key_is(&o, "error") && json_peek(r) == JSON_OBJECT;
+        if (deeper)
+            found |= window_is_named(r, false);
+        else if (json_peek(r) != JSON_STRING)
+            json_skip(r);
+        else if (json_string(r, &text))
+            found |= names_the_window(o.key, text);
+    }
+    return found;
+}
+
+bool llm_error_is_too_long(struct view body)
+{
+    struct json_reader r;
+
+    json_begin(&r, body);
+    bool found = window_is_named(&r, true);
+    return json_end(&r) && found;
+}
+
 static void write_object(const struct error *err, struct buf *out)
 {
     const struct error_info *info = error_info(err->code);

@@ -290,6 +290,9 @@ class Upstream:
             with self.lock:
                 self._sockets.add(sock)
                 self.connections.append(connection)
+            if not self._up:  # accepted while it went down
+                _reset(sock)
+                return
             buffered = b""
             while buffered is not None:
                 buffered = self._exchange(connection, buffered)
