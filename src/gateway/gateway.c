@@ -16,6 +16,7 @@
 enum {
     HANG_MS = 5000, /* a loop that does not turn for so long is ended */
     WATCH_MS = 250,
+    LAST_LOOKS = 4,       /* of these, the last before that end */
     TRIM_MS = 5000,       /* how often idle upstream connections are looked at */
     HOURS_MS = 60 * 1000, /* how often the nodes' hours are written */
     LAST_MS = 5,          /* how often the last tasks of a loop are looked for */
@@ -279,14 +280,18 @@ static void *run_loop(void *arg)
 }
 
 /* Ends a process whose loop hangs: the parent starts a new one. A crash costs the streams in
- * flight, a hang would cost everything. */
+ * flight, a hang would cost everything. Where the whole process stood still (a paused machine, a
+ * debugger), the last looks give its loops the time to turn. */
 static void *watch_loops(void *arg)
 {
     struct gateway *g = arg;
+    unsigned late[HTTP_MAX_LOOPS] = {0};
+    int64_t limit_ns = (HANG_MS - LAST_LOOKS * WATCH_MS) * NS_PER_MS;
 
     for (;;) {
         for (unsigned i = 0; i < g->n_loops; i++) {
-            if (loop_busy_ns(g->loops[i]) > HANG_MS * NS_PER_MS) {
+            late[i] = loop_busy_ns(g->loops[i]) > limit_ns ? late[i] + 1 : 0;
+            if (late[i] > LAST_LOOKS) {
                 log_error("hang", "loop=%u did not turn for %d ms; aborting", i, HANG_MS);
                 abort();
             }
