@@ -129,6 +129,7 @@ def test_the_clock_stands_still_for_a_slow_client_of_pings_too(start, lab):
         pings = wire.chunk(b":\n\n" * 20_000)
         for _ in range(256):
             yield pings
+        yield 0.5
         yield faulty.finish() + faulty.DONE + faulty.END
 
     lab.script(pings)
