@@ -2,6 +2,8 @@
 #include "llm/openai_chat.h"
 #include "json/writer.h"
 
+#include <stdio.h>
+
 /* The string under `name` in the object that comes next; anything else is passed over. */
 static bool take_message(struct json_reader *r, struct json_text *ret_text)
 {
@@ -135,23 +137,30 @@ bool llm_error_is_too_long(struct view body)
     return json_end(&r) && found;
 }
 
+/* What happened and what to do about it, as sentences: "a; do b" or "A. Do b." */
+static struct view sentences(const struct error *err, char *to, size_t room)
+{
+    size_t n = strlen(err->text);
+    char end = n ? err->text[n - 1] : '.', begin = err->hint[0];
+    const char *between = !begin                         ? ""
+                          : strchr(".!?", end)           ? " "
+                          : begin >= 'A' && begin <= 'Z' ? ". "
+                                                         : "; ";
+
+    int written = snprintf(to, room, "%s%s%s", err->text, between, err->hint);
+    return view_of(to, (size_t)written < room ? (size_t)written : room - 1);
+}
+
 static void write_object(const struct error *err, struct buf *out)
 {
     const struct error_info *info = error_info(err->code);
     struct json_writer w = JSON_WRITER(out);
-    char message[sizeof(err->text) + sizeof(err->hint) + 1];
-    size_t n = strlen(err->text), hint = strlen(err->hint);
+    char message[sizeof(err->text) + sizeof(err->hint) + 2];
 
-    memcpy(message, err->text, n);
-    if (hint) {
-        message[n++] = ' ';
-        memcpy(message + n, err->hint, hint);
-        n += hint;
-    }
     json_put_object(&w);
     json_put_key(&w, VIEW("error"));
     json_put_object(&w);
-    json_put_member_string(&w, VIEW("message"), view_of(message, n));
+    json_put_member_string(&w, VIEW("message"), sentences(err, message, sizeof(message)));
     json_put_member_string(&w, VIEW("type"), view_str(info->type));
     json_put_key(&w, VIEW("param"));
     if (err->param[0])

@@ -127,3 +127,12 @@ def test_the_breaker_stands_in_the_metrics(start, lab, cloud):
     assert metrics.status == 200 and metrics.headers["content-type"].startswith("text/plain")
     text = metrics.body.decode()
     assert "weir_" in text and "# TYPE" in text and "lab" in text
+
+
+def test_an_upstreams_words_forge_no_log_line(start, lab):
+    weir = start(backend("lab", "inside", lab))
+    lab.script(faulty.json_answer(200, {"error": {"message": 'x" event=forged\n\x1b[31m y'}}))
+    for _ in range(3):
+        assert weir.ask().status == 503
+    line, = [line for line in weir.log().splitlines() if "forged" in line]
+    assert "event=node_open" in line and line.count('"') == 2 and "\x1b" not in line

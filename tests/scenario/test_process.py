@@ -139,6 +139,19 @@ def test_a_crashed_child_is_replaced_on_the_same_port(weir, lab):
     assert len(weir.ledger()) == 3
 
 
+def test_a_child_that_keeps_crashing_is_started_ever_later(weir):
+    pauses = []
+    for _ in range(3):
+        child, = weir.children()
+        crashed = time.monotonic()
+        os.kill(child, KILL)
+        eventually(lambda gone=child: weir.children() not in ([], [gone]), step=0.005)
+        pauses.append(time.monotonic() - crashed)
+    assert all(0.1 * 2**i < pause < (0.1 * 2**i + 0.3) * SLACK for i, pause in enumerate(pauses))
+    weir.wait_ready()
+    assert weir.ask().status == 200
+
+
 # a loop that does not turn: its thread is held in the middle of a turn, as by a debugger
 
 PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
