@@ -98,6 +98,18 @@ def test_sighup_reloads_and_a_running_request_keeps_its_config(start, lab, cloud
         assert client.response().stream_text == "a b c d "
 
 
+def test_a_reload_forgets_no_models(start, lab):
+    """An engine that is slow to list them keeps nobody waiting."""
+    weir = start(backend("lab", "inside", lab, models=[]))
+    assert weir.ask().status == 200
+    lab.probe_delay = 2
+    weir.signal(HUP)
+    eventually(lambda: "taken over" in weir.log())
+    started = time.monotonic()
+    assert weir.ask().status == 200
+    assert time.monotonic() - started < 1
+
+
 def test_a_reload_can_change_the_backends(start, lab, cloud):
     weir = start(backend("lab", "inside", lab))
     assert weir.ask().text == "Hello from the lab."
