@@ -4,6 +4,7 @@ FUZZ_SECONDS ?= 60
 PREFIX       ?= /usr/local
 JOBS         ?= $(shell nproc 2>/dev/null || echo 2)
 PYTEST_ARGS  ?=
+BENCH_ARGS   ?=
 VENV         := .venv
 PYTEST       := $(VENV)/bin/python -m pytest -c tests/pytest.ini tests/scenario
 
@@ -63,7 +64,8 @@ test-engines: all $(VENV)/.ready
 
 bench: all
 	@tools/bootstrap bench
-	bench/run
+	@ninja -C $(BUILD) -j $(JOBS) $(addprefix bench/,load upstream micro_json micro_ledger micro_plan)
+	bench/run $(BENCH_ARGS)
 
 asan: build-asan/build.ninja
 	ninja -C build-asan -j $(JOBS)

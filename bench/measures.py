@@ -42,7 +42,7 @@ def per(result, what):
 def request_cpu(bench):
     for size, name, most in ((400, "400 B", 1.7), (4096, "4 KB", 1.5), (102400, "100 KB", 1.7)):
         def one(proxy):
-            r = bench.load(proxy, "closed", conns=32, bytes=size, settle_ms=300,
+            r = bench.load(proxy, "closed", conns=64, bytes=size, settle_ms=300,
                            measure_ms=bench.ms(1500))
             return {"cpu": per(r, "requests"), "rate": r["window"]["rate"]}
         a, b = rounds_of(bench, one)
@@ -186,7 +186,7 @@ def sync_full(bench):
     for sync in ("normal", "full"):
         proxy = bench.kinds[1](bench, sync=sync)
         proxy.wait_first_answer()
-        cpu = bench.load(proxy, "closed", conns=32, settle_ms=300, measure_ms=bench.ms(1500))
+        cpu = bench.load(proxy, "closed", conns=64, settle_ms=300, measure_ms=bench.ms(1500))
         wait = bench.load(proxy, "open", rate=200, settle_ms=300, measure_ms=bench.ms(2000))
         found[sync] = per(cpu, "requests"), wait["latency_us"]["p50"] / 1e3
         proxy.stop()

@@ -116,7 +116,7 @@ static void run_event(struct view v)
     check(llm_answer_event(&answer, v, &sink, &events, &err));
 }
 
-static void measure(const char *name, void (*run)(struct view), struct view v)
+static double measure(const char *name, void (*run)(struct view), struct view v)
 {
     int64_t best = INT64_MAX;
     int loops = (int)(8000000 / (v.n + 300));
@@ -130,6 +130,7 @@ static void measure(const char *name, void (*run)(struct view), struct view v)
     }
     double ns = (double)best / loops;
     printf("%-28s %7zu bytes %9.0f ns %6.2f GB/s\n", name, v.n, ns, (double)v.n / ns);
+    return ns;
 }
 
 int main(void)
@@ -140,12 +141,14 @@ int main(void)
     arena = arena_new(1 << 24);
     check(arena && buf_ok(&small) && buf_ok(&large));
     measure("reader, request", run_reader, buf_view(&small));
-    measure("llm_request_read", run_request, buf_view(&small));
+    double small_ns = measure("llm_request_read", run_request, buf_view(&small));
     measure("llm_request_read and _write", run_write, buf_view(&small));
     measure("reader, request", run_reader, buf_view(&large));
     measure("llm_request_read", run_request, buf_view(&large));
     measure("reader, event", run_reader, event);
     measure("llm_answer_event", run_event, event);
+    /* for bench/run */
+    printf("{\"name\": \"json 4 KB, read\", \"us\": %.2f}\n", small_ns / 1000);
     buf_done(&small);
     buf_done(&large);
     buf_done(&sink);

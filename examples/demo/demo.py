@@ -307,7 +307,7 @@ ledger: {{path: {self.folder}/weir.db}}
 
     @staticmethod
     def show(record, text, first, total):
-        for attempt in json.loads(record["attempts"])[:-1]:
+        for attempt in json.loads(record["attempts"] or "[]")[:-1]:
             say(f"      {attempt['backend']} failed: {attempt['outcome']} after "
                 f"{attempt['ms']} ms; the next one takes over")
         when = f"first text after {first:.0f} ms, " if record["stream"] else ""
@@ -368,13 +368,12 @@ ledger: {{path: {self.folder}/weir.db}}
 
     @staticmethod
     def why(record):
-        if len(json.loads(record["attempts"])) > 1:
+        if len(json.loads(record["attempts"] or "[]")) > 1:
             return "failover"
         plan = json.loads(record["plan"])
-        first = (plan.get("candidates") or [{}])[0]
-        if first.get("backend") != record["backend"]:
+        if plan["try"][0][0] != record["backend"]:
             return "failover (engine known as down)"
-        because = plan.get("because") or first.get("reason") or ""
+        because = plan.get("because", "")
         return because.removeprefix("matrix: ").removeprefix(record["task"] + " ")
 
 

@@ -105,8 +105,8 @@ void ledger_json_record(struct ledger_reader *reader, const struct ledger_record
     member_cost("other_cost_usd", r->other_cost_nano, out);
     member_text("other_model", r->other_model, out);
     member_text("notes", r->notes, out);
-    member_json(reader, "attempts", r->attempts, out);
-    member_json(reader, "plan", r->plan, out);
+    member_json(reader, "attempts", ledger_attempts_json(reader, r), out);
+    member_json(reader, "plan", ledger_plan_json(reader, r), out);
     fputc('}', out);
 }
 

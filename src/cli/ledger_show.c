@@ -109,20 +109,21 @@ static bool write_elements(struct ledger_reader *reader, struct view json, const
 static void write_plan(struct ledger_reader *reader, const struct ledger_record *r, FILE *out)
 {
     char because[256];
+    struct view plan = ledger_plan_json(reader, r);
 
-    if (r->plan.n == 0)
+    if (plan.n == 0)
         return;
-    ledger_json_text(reader, r->plan, "$.because", because, sizeof(because));
+    ledger_json_text(reader, plan, "$.because", because, sizeof(because));
     fputs("  plan", out);
     if (because[0]) {
         fputs("          ", out);
         write_clean(because, out);
     }
     fputc('\n', out);
-    if (!write_elements(reader, r->plan, "$.candidates", "", out))
-        line(out, "", r->plan);
-    else if (!write_elements(reader, r->plan, "$.skipped", "left out ", out))
-        line(out, "", r->plan);
+    if (!write_elements(reader, plan, "$.candidates", "", out))
+        line(out, "", plan);
+    else if (!write_elements(reader, plan, "$.skipped", "left out ", out))
+        line(out, "", plan);
 }
 
 static void write_answer(const struct ledger_record *r, FILE *out)
@@ -175,9 +176,8 @@ void ledger_text_record(struct ledger_reader *reader, const struct ledger_record
     line_cost(out, "other side", r->other_cost_nano, r->other_model);
     line(out, "changed", r->notes);
     write_plan(reader, r, out);
-    if (r->attempts.n) {
-        fputs("  attempts\n", out);
-        if (!write_elements(reader, r->attempts, "$", "", out))
-            line(out, "", r->attempts);
-    }
+    struct view attempts = ledger_attempts_json(reader, r);
+    fputs("  attempts\n", out);
+    if (!write_elements(reader, attempts, "$", "", out))
+        line(out, "", attempts);
 }

@@ -84,12 +84,14 @@ bool egress_proxy_from(struct view https_proxy, struct view no_proxy, const stru
         return true;
     if (view_starts(text, VIEW("http://")))
         text = view_skip(text, 7);
+    bool known = view_find(text, VIEW("://")) == VIEW_NPOS; /* no other scheme */
     size_t at = view_find_char(text, '@');
     if (at != VIEW_NPOS) {
         authorization = basic_authorization(view_first(text, at), a);
         text = view_skip(text, at + 1);
     }
-    if (!config_url_parse(arena_printf(a, "http://%.*s", VIEW_ARG(text)), a, &proxy, err)) {
+    if (!known ||
+        !config_url_parse(arena_printf(a, "http://%.*s", VIEW_ARG(text)), a, &proxy, err)) {
         error_set(err, ERROR_BAD_CONFIG, "HTTPS_PROXY is not a proxy's address");
         return error_hint(err, "Write http://host:port; proxies reached by TLS are not supported.");
     }

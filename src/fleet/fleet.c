@@ -136,7 +136,8 @@ static void add_named(struct policy_backend *b, const struct config_backend *c,
                                                           : 0;
 
     *out = (struct policy_model){.name = arena_dup(a, m->name),
-                                 .loaded = reported && reported->loaded};
+                                 .loaded = reported && reported->loaded,
+                                 .family = tokens_family(m->name)};
     out->window = m->window ? m->window : engine_window ? engine_window : facts.window;
     out->abilities = m->abilities_known ? m->abilities
                      : facts.known      ? facts.abilities
@@ -178,8 +179,8 @@ static void fill_backend(struct fleet *f, unsigned i, struct policy_backend *out
     unsigned n_reported;
     struct policy_model *reported = collect(&f->backends[i], a, &n_reported);
 
-    *out =
-        (struct policy_backend){.index = i, .name = c->name, .side = c->side, .engine = c->engine};
+    *out = (struct policy_backend){
+        .index = i, .name = arena_dup(a, c->name), .side = c->side, .engine = c->engine};
     if (c->n_models == 0) {
         out->models = reported;
         out->n_models = n_reported;

@@ -90,6 +90,7 @@ static void add(struct node_models *out, const struct entry *e, bool ollama)
         .abilities =
             facts.known ? facts.abilities : ABILITY_TOOLS | ABILITY_IMAGES | ABILITY_SCHEMA,
         .loaded = !ollama,
+        .family = tokens_family(name),
     };
 }
 

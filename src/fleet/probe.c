@@ -147,17 +147,22 @@ bool probe_completion(struct node *n, const struct config_backend *backend, stru
 
 /* ---- the prober ---------------------------------------------------------------------------- */
 
+/* One node under the prober's eye; a task. */
+struct watch {
+    struct prober *prober;
+    struct node *node;
+    const struct config_backend *backend;
+    struct task *task;
+    bool counted; /* among `unknown` */
+};
+
 struct prober {
     struct fleet *fleet;
     void (*changed)(struct node *n, void *arg);
     void *arg;
-    struct watch {
-        struct prober *prober;
-        struct node *node;
-        const struct config_backend *backend;
-        struct task *task;
-    } * watches;
-    unsigned n, running, unknown;
+    struct watch *watches;
+    unsigned n, running;
+    unsigned unknown; /* nodes whose first look is not done */
     bool stopping;
 };
 
@@ -168,9 +173,23 @@ static void prober_done(struct prober *p)
     free(p);
 }
 
-static void first_look_done(struct prober *p)
+/* After a reload most nodes have told their models before. */
+static bool is_unknown(struct node *n)
 {
-    if (p->unknown > 0 && --p->unknown == 0)
+    struct node_models *m = node_models_ref(n);
+
+    node_models_unref(m);
+    return m == NULL;
+}
+
+static void first_look_done(struct watch *w)
+{
+    struct prober *p = w->prober;
+
+    if (!w->counted)
+        return;
+    w->counted = false;
+    if (--p->unknown == 0)
         fleet_set_known(p->fleet);
 }
 
@@ -241,7 +260,7 @@ static void watch_node(void *arg)
         if (wants_look(w, first))
             look(w);
         if (first)
-            first_look_done(p);
+            first_look_done(w);
         first = false;
         int64_t pause = atomic_load(&w->node->open) ? c->breaker_open_ms : c->probe_interval_ms;
         /* An open breaker is noticed within a second: the pause is cut into such pieces. */
@@ -258,18 +277,6 @@ static void watch_node(void *arg)
     w->task = NULL;
     if (--p->running == 0 && p->stopping)
         prober_done(p);
-}
-
-static bool all_known(const struct prober *p)
-{
-    bool known = true;
-
-    for (unsigned i = 0; known && i < p->n; i++) {
-        struct node_models *m = node_models_ref(p->watches[i].node);
-        known = m != NULL || p->watches[i].backend->n_models > 0;
-        node_models_unref(m);
-    }
-    return known;
 }
 
 struct prober *prober_start(struct fleet *f, void (*changed)(struct node *n, void *arg), void *arg)
@@ -292,19 +299,21 @@ struct prober *prober_start(struct fleet *f, void (*changed)(struct node *n, voi
     for (unsigned i = 0; i < c->n_backends; i++) {
         unsigned n;
         struct node *const *nodes = fleet_nodes(f, i, &n);
-        for (unsigned k = 0; k < n; k++)
-            p->watches[p->n++] =
-                (struct watch){.prober = p, .node = nodes[k], .backend = &c->backends[i]};
+        for (unsigned k = 0; k < n; k++) {
+            bool unknown = is_unknown(nodes[k]);
+            p->watches[p->n++] = (struct watch){
+                .prober = p, .node = nodes[k], .backend = &c->backends[i], .counted = unknown};
+            p->unknown += unknown;
+        }
     }
-    p->unknown = p->n;
-    if (all_known(p)) /* from before a reload */
+    if (p->unknown == 0)
         fleet_set_known(f);
     for (unsigned i = 0; i < p->n; i++) {
         p->watches[i].task = task_spawn(loop_current(), "probe", watch_node, &p->watches[i]);
         if (p->watches[i].task)
             p->running++;
         else
-            first_look_done(p);
+            first_look_done(&p->watches[i]);
     }
     return p;
 }

@@ -111,7 +111,7 @@ static struct llm_usage usage_of(const struct exchange *x)
     struct llm_usage u = x->answer.usage;
 
     if (!u.reported) {
-        u.input = x->facts.tokens_in;
+        u.input = x->facts.tokens_by_family[tokens_family(x->answered_by->model)];
         u.output = tokens_estimate_bytes(x->answer.text_bytes);
     }
     return u;
@@ -143,10 +143,22 @@ static struct view plan_json(struct exchange *x)
 
     if (!x->plan)
         return VIEW("");
-    plan_write_json(x->plan, &x->facts, &b);
+    plan_write_brief(x->plan, &x->facts, &b);
     struct view text = buf_ok(&b) ? arena_dup(x->arena, buf_view(&b)) : VIEW("");
     buf_done(&b);
     return text;
+}
+
+/* Nothing where the record's other members say all of it. */
+static struct view attempts_json(struct exchange *x)
+{
+    bool plain = x->n_attempts == 1 && x->answered_by && x->error.code == ERROR_NONE &&
+                 x->status == x->upstream_status;
+
+    if (x->n_attempts == 0 || plain)
+        return VIEW_NONE;
+    buf_append_char(&x->attempts, ']');
+    return buf_ok(&x->attempts) ? buf_view(&x->attempts) : VIEW("[]");
 }
 
 static int64_t since_us(const struct exchange *x, int64_t ns)
@@ -170,8 +182,6 @@ bool exchange_account(struct exchange *x)
 
     if (failed)
         x->status = x->error.code == ERROR_CLIENT_GONE ? 499 : status_of_error(x);
-    if (x->n_attempts)
-        buf_append_char(&x->attempts, ']');
     struct ledger_record r = {
         .id = x->id,
         .request_id = x->request_id,
@@ -180,7 +190,7 @@ bool exchange_account(struct exchange *x)
         .model_asked = x->request.model,
         .dialect = VIEW("openai-chat"),
         .plan = plan_json(x),
-        .attempts = x->n_attempts && buf_ok(&x->attempts) ? buf_view(&x->attempts) : VIEW("[]"),
+        .attempts = attempts_json(x),
         .notes = x->notes,
         .side = -1,
         .stream = x->request.stream,

@@ -200,9 +200,10 @@ static bool exchange_heads(struct http_call *call, const struct http_request_out
     struct http_connection *c = call->connection;
 
     *ret_silent = true;
-    if (!write_pieces(c, request->head, request->body, request->n_body, deadline_ns, err))
+    call->sent = write_pieces(c, request->head, request->body, request->n_body, deadline_ns, err);
+    /* An upstream may refuse a large body before it has read it, and close: its answer counts. */
+    if (!call->sent && (err->code != ERROR_UPSTREAM_CUT || !stream_has_input(&c->stream)))
         return false;
-    call->sent = true;
     for (int interim = 0; interim <= MAX_INTERIM; interim++) {
         size_t end = read_head(c, deadline_ns, err);
         *ret_silent = *ret_silent && c->in.len == 0;

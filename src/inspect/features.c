@@ -5,16 +5,17 @@
 #include <emmintrin.h>
 #endif
 
-#define BODY_HEAD   768
-#define BODY_TAIL   256
-#define SYSTEM_HEAD 288
-#define SYSTEM_TAIL 96
+#define BODY_HEAD   384
+#define BODY_TAIL   128
+#define SYSTEM_HEAD 192
+#define SYSTEM_TAIL 64
 /* The cut and the newline between head and tail, in whole steps of 64. */
-#define TEXT_ROOM   1088
+#define TEXT_ROOM   576
 #define MASK_WORDS  (TEXT_ROOM / 64)
 #define MARGIN      16 /* blanks around the text, so that a look to either side is harmless */
-#define TOKENS_MAX  512
-#define HEAD_TOKENS 24
+#define TOKENS_MAX  TEXT_ROOM /* each is a byte at least */
+#define PAIR_TOKENS 24
+#define HEAD_TOKENS 16
 #define TAIL_TOKENS 16
 
 /* One seed for each kind of feature; any odd constants do. */
@@ -22,16 +23,12 @@ enum seed {
     SEED_WORD = 1,
     SEED_PAIR,
     SEED_HEAD,
-    SEED_HEAD_PAIR,
     SEED_HEAD_TRIPLE,
     SEED_HEAD_STEM,
     SEED_FIRST,
     SEED_TAIL,
-    SEED_TAIL_PAIR,
-    SEED_TAIL_STEM,
     SEED_LINE,
     SEED_SYSTEM,
-    SEED_SYSTEM_PAIR,
     SEED_SHAPE,
 };
 
@@ -42,11 +39,6 @@ struct text {
     uint32_t tokens[TOKENS_MAX];
     uint32_t stems[TOKENS_MAX]; /* the first four bytes of a word */
     unsigned char room[MARGIN + TEXT_ROOM + MARGIN];
-};
-
-struct sink {
-    struct features *f;
-    uint64_t seen[(1u << FEATURES_TABLE_BITS) / 64];
 };
 
 static inline uint64_t load8(const unsigned char *p)
@@ -64,18 +56,18 @@ static inline uint32_t mix32(uint64_t x)
     return (uint32_t)(x >> 32);
 }
 
+/* A word and a row for each token, a row for half of them as beginnings of lines, and the rest. */
+_Static_assert(TOKENS_MAX + TOKENS_MAX / 2 + PAIR_TOKENS + 4 * HEAD_TOKENS + TAIL_TOKENS + 32 <
+                   FEATURES_MAX,
+               "emit() need not look for the end");
+
 /* Multilinear: the top bits of a sum of products, with factors of their own for each seed. */
-static inline void emit(struct sink *s, enum seed seed, uint32_t a, uint32_t b)
+static inline void emit(struct features *f, enum seed seed, uint32_t a, uint32_t b)
 {
     uint64_t x = a * (UINT64_C(0x9e3779b97f4a7c15) * (2 * seed + 1)) +
                  b * (UINT64_C(0xd6e8feb86659fd93) * (2 * seed + 1)) +
                  seed * UINT64_C(0xd1342543de82ef95);
-    uint32_t row = (uint32_t)(x >> (64 - FEATURES_TABLE_BITS));
-    uint64_t bit = UINT64_C(1) << (row & 63);
-    uint64_t had = s->seen[row / 64] & bit;
-    s->seen[row / 64] |= bit;
-    s->f->rows[s->f->n] = (uint16_t)row;
-    s->f->n += !had && s->f->n < FEATURES_MAX - 1;
+    f->rows[f->n++] = (uint16_t)(x >> (64 - FEATURES_TABLE_BITS));
 }
 
 typedef uint8_t bytes16 __attribute__((vector_size(16)));
@@ -161,10 +153,8 @@ static inline unsigned word_length(const struct text *t, size_t at)
 
 static inline void push(struct text *t, uint32_t token, uint32_t stem)
 {
-    if (t->n_tokens < TOKENS_MAX) {
-        t->tokens[t->n_tokens] = token;
-        t->stems[t->n_tokens++] = stem;
-    }
+    t->tokens[t->n_tokens] = token;
+    t->stems[t->n_tokens++] = stem;
 }
 
 /* Scripts without blanks: a token for each character of three bytes. */
@@ -233,51 +223,36 @@ static void text_read(struct text *t, struct view v, size_t head, size_t tail,
     tokenize(t);
 }
 
-static void emit_body(struct sink *s, const struct text *t)
+static void emit_body(struct features *f, const struct text *t)
 {
     const uint32_t newline = mix32('\n');
-    uint32_t before = 0;
-    for (unsigned i = 0; i < t->n_tokens; i++) {
-        uint32_t token = t->tokens[i];
-        emit(s, SEED_WORD, token, 0);
-        emit(s, SEED_PAIR, token, before);
-        if (before == newline)
-            emit(s, SEED_LINE, token, 0);
-        before = token;
-    }
+    unsigned n = t->n_tokens, pairs = n < PAIR_TOKENS ? n : PAIR_TOKENS;
+    for (unsigned i = 0; i < n; i++)
+        emit(f, SEED_WORD, t->tokens[i], 0);
+    for (unsigned i = 0; i < pairs; i++)
+        emit(f, SEED_PAIR, t->tokens[i], i ? t->tokens[i - 1] : 0);
+    for (unsigned i = 1; i < n; i++)
+        if (t->tokens[i - 1] == newline)
+            emit(f, SEED_LINE, t->tokens[i], 0);
 }
 
-static void emit_ends(struct sink *s, const struct text *t)
+static void emit_ends(struct features *f, const struct text *t)
 {
     unsigned n = t->n_tokens, head = n < HEAD_TOKENS ? n : HEAD_TOKENS;
     uint32_t b = 0, c = 0;
     for (unsigned i = 0; i < head; i++) {
         uint32_t a = t->tokens[i];
-        emit(s, SEED_HEAD, a, 0);
-        emit(s, SEED_HEAD_PAIR, a, b);
-        emit(s, SEED_HEAD_TRIPLE, a + c * 0x9e3779b1u, b);
-        emit(s, SEED_HEAD_STEM, t->stems[i], 0);
+        emit(f, SEED_HEAD, a, 0);
+        emit(f, SEED_HEAD_TRIPLE, a + c * 0x9e3779b1u, b);
+        emit(f, SEED_HEAD_STEM, t->stems[i], 0);
         if (i < 3)
-            emit(s, SEED_FIRST, a, i);
+            emit(f, SEED_FIRST, a, i);
         c = b;
         b = a;
     }
-    for (unsigned i = n > TAIL_TOKENS ? n - TAIL_TOKENS : 0; i < n; i++) {
-        emit(s, SEED_TAIL, t->tokens[i], 0);
-        emit(s, SEED_TAIL_PAIR, t->tokens[i], i ? t->tokens[i - 1] : 0);
-        emit(s, SEED_TAIL_STEM, t->stems[i], 0);
-    }
-    emit(s, SEED_FIRST, n ? t->tokens[n - 1] : 0, 100);
-}
-
-static void emit_system(struct sink *s, const struct text *t)
-{
-    uint32_t before = 0;
-    for (unsigned i = 0; i < t->n_tokens; i++) {
-        emit(s, SEED_SYSTEM, t->tokens[i], 0);
-        emit(s, SEED_SYSTEM_PAIR, t->tokens[i], before);
-        before = t->tokens[i];
-    }
+    for (unsigned i = n > TAIL_TOKENS ? n - TAIL_TOKENS : 0; i < n; i++)
+        emit(f, SEED_TAIL, t->tokens[i], 0);
+    emit(f, SEED_FIRST, n ? t->tokens[n - 1] : 0, 100);
 }
 
 /* What a line tells: an option, a bullet, a label before a colon that stood there before. */
@@ -364,10 +339,9 @@ static unsigned share(unsigned part, size_t of)
     return log2_of(of ? part * 256u / of : 0);
 }
 
-static void emit_shape(struct sink *s, const struct llm_request *r, size_t looked,
-                       const struct text *t)
+static void emit_shape(struct features *f, const struct llm_request *r,
+                       const struct features_shape *h, const struct text *t)
 {
-    const struct features_shape *h = &s->f->shape;
     unsigned systems = 0, assistants = 0;
     for (unsigned i = 0; i < r->n_messages && i < 16; i++) {
         systems += r->messages[i].role == LLM_SYSTEM;
@@ -378,11 +352,11 @@ static void emit_shape(struct sink *s, const struct llm_request *r, size_t looke
         log2_of(h->bytes),
         log2_of(t->n_tokens),
         log2_of(h->lines),
-        share(h->digits, looked),
-        share(h->high, looked),
-        share(h->marks, looked),
-        share(h->code_marks, looked),
-        share(h->math_marks, looked),
+        share(h->digits, t->n),
+        share(h->high, t->n),
+        share(h->marks, t->n),
+        share(h->code_marks, t->n),
+        share(h->math_marks, t->n),
         h->options < 6 ? h->options : 6,
         log2_of(h->bullets),
         log2_of(h->repeats),
@@ -396,44 +370,49 @@ static void emit_shape(struct sink *s, const struct llm_request *r, size_t looke
         assistants > 0,
     };
     for (unsigned i = 0; i < sizeof values / sizeof *values; i++)
-        emit(s, SEED_SHAPE, i, values[i]);
+        emit(f, SEED_SHAPE, i, values[i]);
     /* How the text ends and how many lines it has tell more together. */
-    emit(s, SEED_SHAPE, 100 + log2_of(h->lines), values[16]);
-    emit(s, SEED_SHAPE, 120 + log2_of(h->lines), log2_of(h->bytes));
+    emit(f, SEED_SHAPE, 100 + log2_of(h->lines), values[16]);
+    emit(f, SEED_SHAPE, 120 + log2_of(h->lines), log2_of(h->bytes));
 }
 
-struct view features_last_user_text(const struct llm_request *request)
+const struct llm_message *features_user(const struct llm_request *request)
 {
     for (unsigned i = request->n_messages; i-- > 0;)
         if (request->messages[i].role == LLM_USER)
-            return request->messages[i].text;
-    return request->n_messages ? request->messages[request->n_messages - 1].text : VIEW_NONE;
+            return &request->messages[i];
+    return request->n_messages ? &request->messages[request->n_messages - 1] : NULL;
 }
 
-static struct view system_text(const struct llm_request *request)
+const struct llm_message *features_system(const struct llm_request *request)
 {
     for (unsigned i = 0; i < request->n_messages; i++)
-        if (request->messages[i].role == LLM_SYSTEM)
-            return request->messages[i].text;
-    return VIEW_NONE;
+        if (request->messages[i].role == LLM_SYSTEM && request->messages[i].text.n)
+            return &request->messages[i];
+    return NULL;
 }
 
-void features_extract(const struct llm_request *request, struct features *ret_features)
+void features_of_user(const struct llm_request *request, struct features_shape *ret_shape,
+                      struct features *ret_features)
 {
-    struct sink s = {.f = ret_features};
     struct text t;
-    struct features_shape ignored = {0};
-    struct view body = features_last_user_text(request), system = system_text(request);
+    const struct llm_message *user = features_user(request);
+    struct view body = user ? user->text : VIEW_NONE;
     ret_features->n = 0;
-    ret_features->shape = (struct features_shape){.bytes = body.n};
-    text_read(&t, body, BODY_HEAD, BODY_TAIL, &ret_features->shape);
-    emit_body(&s, &t);
-    emit_ends(&s, &t);
-    shape_read(&ret_features->shape, &t);
-    emit_shape(&s, request, t.n, &t);
-    ret_features->n_body = ret_features->n;
-    if (system.n) {
-        text_read(&t, system, SYSTEM_HEAD, SYSTEM_TAIL, &ignored);
-        emit_system(&s, &t);
-    }
+    *ret_shape = (struct features_shape){.bytes = body.n};
+    text_read(&t, body, BODY_HEAD, BODY_TAIL, ret_shape);
+    emit_body(ret_features, &t);
+    emit_ends(ret_features, &t);
+    shape_read(ret_shape, &t);
+    emit_shape(ret_features, request, ret_shape, &t);
+}
+
+void features_of_system(struct view text, struct features *ret_features)
+{
+    struct text t;
+    struct features_shape ignored;
+    ret_features->n = 0;
+    text_read(&t, text, SYSTEM_HEAD, SYSTEM_TAIL, &ignored);
+    for (unsigned i = 0; i < t.n_tokens; i++)
+        emit(ret_features, SEED_SYSTEM, t.tokens[i], 0);
 }

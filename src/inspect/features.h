@@ -1,17 +1,17 @@
 /*
- * A request as a set of rows of the weight table: words and pairs of words of the last user
- * message (its first and last words once more under their own seeds), of the system message, and
- * the shape of the whole. Training and serving share this code, so that they cannot drift apart;
- * a change here needs new weights (train/inspect/README.md).
+ * A request as rows of the weight table: words and, near its beginning, pairs of words of the last
+ * user message (its first and last words once more under their own seeds), words of the system
+ * message, and the shape of the whole. Training and serving share this code, so that they cannot
+ * drift apart; a change here needs new weights (train/inspect/README.md).
  */
 #pragma once
 
 #include "llm/request.h"
 
 #define FEATURES_TABLE_BITS 15
-#define FEATURES_MAX        1536
+#define FEATURES_MAX        1024
 
-/* Of the text that is looked at, at most 1,024 bytes of the last user message. */
+/* Of the text that is looked at, at most 512 bytes of the last user message. */
 struct features_shape {
     size_t bytes;        /* of the whole last user message */
     unsigned lines;      /* of what is looked at, as all below */
@@ -31,13 +31,15 @@ struct features_shape {
 };
 
 struct features {
-    struct features_shape shape;
-    unsigned n;      /* of rows */
-    unsigned n_body; /* the first ones; those behind them are the system message's */
-    uint16_t rows[FEATURES_MAX];
+    unsigned n;
+    uint16_t rows[FEATURES_MAX]; /* what stands twice counts twice */
 };
 
-void features_extract(const struct llm_request *request, struct features *ret_features);
+void features_of_user(const struct llm_request *request, struct features_shape *ret_shape,
+                      struct features *ret_features);
+void features_of_system(struct view text, struct features *ret_features);
 
-/* The last user message's text; the last message's when no user speaks; empty without messages. */
-struct view features_last_user_text(const struct llm_request *request);
+/* The last message of a user; the last message when no user speaks; NULL without messages. */
+const struct llm_message *features_user(const struct llm_request *request);
+/* The first system message that says something, or NULL. */
+const struct llm_message *features_system(const struct llm_request *request);

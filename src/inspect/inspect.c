@@ -1,7 +1,6 @@
 #include "inspect/inspect.h"
 
-#include "inspect/model.h"
-#include "llm/tokens.h"
+#include "inspect/system.h"
 
 #include <math.h>
 
@@ -109,32 +108,50 @@ static const char *why_of(const struct llm_request *r, const struct features_sha
                               : "a plain request";
 }
 
-static void judge(const struct llm_request *r, struct inspect_facts *facts)
+/* `scores` holds what the system message adds. */
+static void judge(const struct llm_request *r, float scores[MODEL_HEADS],
+                  struct inspect_facts *facts)
 {
     struct features f;
-    float scores[MODEL_HEADS];
-    features_extract(r, &f);
-    model_score(&model_built_in, &f, scores);
+    struct features_shape shape;
+    features_of_user(r, &shape, &f);
+    model_add(&model_built_in, &f, scores);
     hand_rules(r, scores);
     facts->task = TASK_GENERAL;
-    facts->confidence = facts->complexity = 0;
-    if (f.shape.last) {
+    if (shape.last) {
         facts->task = softmax(scores);
         facts->confidence = (double)scores[facts->task];
-        facts->complexity = complexity_of(r, &f.shape, scores, scores[MODEL_HEAD_HARD]);
+        facts->complexity = complexity_of(r, &shape, scores, scores[MODEL_HEAD_HARD]);
     }
-    facts->why = why_of(r, &f.shape, facts->task);
+    facts->why = why_of(r, &shape, facts->task);
+}
+
+static void count_tokens(const struct llm_request *r, const struct llm_message *counted,
+                         struct tokens *sum, struct inspect_facts *facts)
+{
+    tokens_add_frame(sum, r);
+    for (unsigned i = 0; i < r->n_messages; i++)
+        if (&r->messages[i] != counted)
+            tokens_add(sum, r->messages[i].text);
+    for (int f = 0; f < TOKENS_FAMILIES; f++)
+        facts->tokens_by_family[f] = tokens_count(sum, (enum tokens_family)f);
+    facts->tokens_in = facts->tokens_by_family[TOKENS_ANY];
 }
 
 void inspect_exchange(const struct llm_request *request, struct inspect_facts *ret_facts)
 {
-    struct inspect_facts facts = {
-        .tokens_in = tokens_estimate_request(request),
-        .needs = request->needs,
-    };
-    facts.window = facts.tokens_in > UINT32_MAX - request->max_tokens
-                       ? UINT32_MAX
-                       : facts.tokens_in + request->max_tokens;
-    judge(request, &facts);
+    struct inspect_facts facts = {.needs = request->needs, .completion = request->max_tokens};
+    struct system_sums sums = {0};
+    const struct llm_message *system = features_system(request);
+    if (system)
+        system_read(system->text, &sums);
+    count_tokens(request, system, &sums.tokens, &facts);
+    judge(request, sums.scores, &facts);
     *ret_facts = facts;
+}
+
+uint32_t inspect_window(const struct inspect_facts *facts, enum tokens_family family)
+{
+    uint32_t tokens = facts->tokens_by_family[family];
+    return tokens > UINT32_MAX - facts->completion ? UINT32_MAX : tokens + facts->completion;
 }

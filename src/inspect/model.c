@@ -9,9 +9,10 @@ typedef uint16_t lanes __attribute__((vector_size(16)));
 /* Rows that fit into 16-bit sums of 8-bit values. */
 #define BATCH 256
 
-static void add_rows(const struct model *model, const uint16_t *rows, unsigned count,
-                     float scores[MODEL_HEADS])
+void model_add(const struct model *model, const struct features *features,
+               float scores[MODEL_HEADS])
 {
+    unsigned count = features->n;
     int32_t sums[MODEL_HEADS];
     for (unsigned k = 0; k < MODEL_HEADS; k++)
         sums[k] = -128 * (int32_t)count;
@@ -20,7 +21,7 @@ static void add_rows(const struct model *model, const uint16_t *rows, unsigned c
         lanes even = {0}, odd = {0};
         for (unsigned i = 0; i < n; i++) {
             lanes row;
-            memcpy(&row, model->rows[rows[at + i]], sizeof row);
+            memcpy(&row, model->rows[features->rows[at + i]], sizeof row);
             even += row & 0xFF;
             odd += row >> 8;
         }
@@ -32,13 +33,4 @@ static void add_rows(const struct model *model, const uint16_t *rows, unsigned c
     float norm = count ? 1 / sqrtf((float)count) : 0;
     for (unsigned k = 0; k < MODEL_HEADS; k++)
         scores[k] += model->scale[k] * norm * (float)sums[k];
-}
-
-void model_score(const struct model *model, const struct features *features,
-                 float ret_scores[MODEL_HEADS])
-{
-    for (unsigned k = 0; k < MODEL_HEADS; k++)
-        ret_scores[k] = 0;
-    add_rows(model, features->rows, features->n_body, ret_scores);
-    add_rows(model, features->rows + features->n_body, features->n - features->n_body, ret_scores);
 }

@@ -25,5 +25,6 @@ struct model {
 /* The weights that are built into the program. */
 extern const struct model model_built_in;
 
-void model_score(const struct model *model, const struct features *features,
-                 float ret_scores[MODEL_HEADS]);
+/* What these rows add to the scores. */
+void model_add(const struct model *model, const struct features *features,
+               float scores[MODEL_HEADS]);

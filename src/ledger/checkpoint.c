@@ -37,6 +37,7 @@ static int reset_wal(struct checkpoint *c, sqlite3 *db)
     if (rc != SQLITE_OK)
         return rc;
     pthread_mutex_lock(c->gate);
+    store_unpin(c->store);
     rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
     pthread_mutex_unlock(c->gate);
     return rc;
@@ -47,6 +48,9 @@ static bool pass(struct checkpoint *c, sqlite3 *db)
 {
     int pages = 0;
 
+    pthread_mutex_lock(c->gate);
+    store_unpin(c->store);
+    pthread_mutex_unlock(c->gate);
     int rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, NULL);
     if (rc == SQLITE_OK && pages >= RESET_PAGES)
         rc = reset_wal(c, db);
@@ -91,12 +95,12 @@ static void *checkpoint_main(void *arg)
     return NULL;
 }
 
-bool checkpoint_start(struct checkpoint *c, const char *path, pthread_mutex_t *gate,
-                      struct error *err)
+bool checkpoint_start(struct checkpoint *c, const char *path, struct store *store,
+                      pthread_mutex_t *gate, struct error *err)
 {
     pthread_condattr_t attr;
 
-    *c = (struct checkpoint){.path = path, .gate = gate};
+    *c = (struct checkpoint){.path = path, .gate = gate, .store = store};
     pthread_mutex_init(&c->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -11,9 +11,12 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+struct store;
+
 struct checkpoint {
     const char *path;      /* the owner's */
-    pthread_mutex_t *gate; /* the writer holds it during a transaction */
+    pthread_mutex_t *gate; /* the writer holds it while it uses its store */
+    struct store *store;   /* the writer's: a pass takes its pin away */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -21,8 +24,8 @@ struct checkpoint {
     atomic_uint fresh; /* pages written since the last pass began */
 };
 
-bool checkpoint_start(struct checkpoint *c, const char *path, pthread_mutex_t *gate,
-                      struct error *err) MUST_CHECK;
+bool checkpoint_start(struct checkpoint *c, const char *path, struct store *store,
+                      pthread_mutex_t *gate, struct error *err) MUST_CHECK;
 void checkpoint_stop(struct checkpoint *c);
 /* By the writer, after each commit. */
 void checkpoint_note(struct checkpoint *c, unsigned pages);

@@ -9,6 +9,7 @@
 
 /* An id is given when a request's head was read, or somewhat later. */
 enum { ID_AHEAD_MS = 600000 };
+enum { MADE_MAX_BYTES = 1 << 20 };
 
 struct ledger_reader *ledger_reader_open(struct view path, struct error *err)
 {
@@ -22,6 +23,7 @@ struct ledger_reader *ledger_reader_open(struct view path, struct error *err)
     r->path[path.n] = '\0';
     struct stat st = {0};
     r->db = NULL;
+    r->plan = r->attempts = BUF_MAX(MADE_MAX_BYTES);
     if (stat(r->path, &st) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
         error_set(err, ERROR_NOT_FOUND, "there is no ledger at %s", r->path);
         error_hint(err, "`weir serve` makes it with the first start; name another with --file PATH "
@@ -42,6 +44,8 @@ void ledger_reader_close(struct ledger_reader *r)
 {
     if (!r)
         return;
+    buf_done(&r->plan);
+    buf_done(&r->attempts);
     sqlite3_close(r->db);
     free(r);
 }

@@ -31,6 +31,13 @@ bool ledger_read_hours(struct ledger_reader *r, int64_t since_ms, ledger_hours_f
 bool ledger_reader_begin(struct ledger_reader *r, struct error *err) MUST_CHECK;
 void ledger_reader_end(struct ledger_reader *r);
 
+/* The record's plan as `weir route --json` prints it, and its attempts as an array with one object
+ * for each: the ledger keeps less (see record.h), the rest is made up of the other members. A text
+ * that is no brief plan is given as it is. Valid until the next call for a record of this reader.
+ */
+struct view ledger_plan_json(struct ledger_reader *r, const struct ledger_record *record);
+struct view ledger_attempts_json(struct ledger_reader *r, const struct ledger_record *record);
+
 /* One member of an element of a JSON array; `index` is the element's. */
 typedef void ledger_json_fn(void *context, int index, struct view key, struct view value);
 

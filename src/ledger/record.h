@@ -18,9 +18,10 @@ struct ledger_record {
     struct view key, model_asked, alias, dialect;
     struct view task; /* empty: not inspected (refused before) */
     double confidence, complexity;
-    struct view plan; /* JSON of plan_write_json() */
-    struct view
-        attempts;      /* JSON array: [{"backend","node","model","outcome","ms","status"}, ...] */
+    struct view plan; /* JSON of plan_write_brief(); empty: it did not come so far */
+    /* JSON array: [{"backend","node","model","outcome","ms","status"}, ...]. Empty: no attempt
+     * when nobody answered; else one, which the other members tell of. */
+    struct view attempts;
     struct view notes; /* what was changed in the request; may be empty */
     int side;          /* enum side of the answer, -1: nobody answered */
     struct view backend, node, model;

@@ -1,5 +1,7 @@
 #include "ledger/store.h"
 
+#include "ledger/wal_file.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -19,6 +21,8 @@ static const struct {
 #include "ledger/columns.def"
 #undef COLUMN
 };
+
+_Static_assert(STORE_COLUMNS <= 64, "store.bound has a bit for each");
 
 const char *store_column_name(enum store_column column)
 {
@@ -69,14 +73,15 @@ bool store_error(sqlite3 *db, int rc, const char *path, struct error *err)
     return false;
 }
 
-/* `name` is the path or its URI. */
+/* `name` is the path or its URI. Only the writer may create the file, and only it gathers. */
 static sqlite3 *open_db(const char *name, int flags, const char *path, struct error *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     sqlite3 *db = NULL;
 
     pthread_once(&once, configure_once);
-    int rc = sqlite3_open_v2(name, &db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+    const char *vfs = flags & SQLITE_OPEN_CREATE ? wal_file_vfs() : NULL;
+    int rc = sqlite3_open_v2(name, &db, flags | SQLITE_OPEN_NOMUTEX, vfs);
     if (rc != SQLITE_OK) {
         store_error(db, rc, path, err);
         sqlite3_close(db);
@@ -193,6 +198,7 @@ static bool prepare(struct store *s, const char *path, struct error *err)
     return prepare_one(s, &s->insert, insert, path, err) &&
            prepare_one(s, &s->begin, "BEGIN IMMEDIATE", path, err) &&
            prepare_one(s, &s->commit, "COMMIT", path, err) &&
+           prepare_one(s, &s->pin, "SELECT key FROM meta", path, err) &&
            prepare_one(s, &s->insert_hours, "INSERT INTO node_hours VALUES(?,?,?,?,?,?)", path,
                        err) &&
            prepare_one(s, &s->probe, "INSERT OR REPLACE INTO meta VALUES('probed_ms', ?)", path,
@@ -308,6 +314,7 @@ sqlite3 *store_open_reader(const char *path, struct error *err)
 
 void store_close(struct store *s)
 {
+    sqlite3_finalize(s->pin);
     sqlite3_finalize(s->begin);
     sqlite3_finalize(s->commit);
     sqlite3_finalize(s->insert);
@@ -332,9 +339,30 @@ static bool run_or_say(struct store *s, sqlite3_stmt *stmt, struct error *err)
     return rc == SQLITE_DONE || store_error(s->db, rc, sqlite3_db_filename(s->db, "main"), err);
 }
 
+void store_unpin(struct store *s)
+{
+    if (s->pinned)
+        sqlite3_reset(s->pin);
+    s->pinned = false;
+}
+
 bool store_begin(struct store *s, struct error *err)
 {
-    return run_or_say(s, s->begin, err);
+    int rc = run(s->begin);
+
+    if (s->pinned && (rc & 0xff) == SQLITE_BUSY) {
+        /* Another gateway wrote since, or writes now; SQLite waits for it only without a pin. */
+        store_unpin(s);
+        rc = run(s->begin);
+    }
+    if (rc != SQLITE_DONE)
+        return store_error(s->db, rc, sqlite3_db_filename(s->db, "main"), err);
+    /* A statement that is not at its end keeps the view beyond the transaction. */
+    if (!s->pinned)
+        s->pinned = sqlite3_step(s->pin) == SQLITE_ROW;
+    if (!s->pinned)
+        sqlite3_reset(s->pin);
+    return true;
 }
 
 bool store_commit(struct store *s, struct error *err)
@@ -348,78 +376,95 @@ void store_rollback(struct store *s)
         sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
-static void put_text(sqlite3_stmt *stmt, enum store_column column, struct view v)
+/* Most of what is NULL in a row was so in the one before. */
+static void put_null(struct store *s, enum store_column column)
 {
-    if (v.n == 0 || v.n > INT_MAX)
-        sqlite3_bind_null(stmt, (int)column + 1);
-    else
-        sqlite3_bind_text(stmt, (int)column + 1, v.p, (int)v.n, SQLITE_STATIC);
+    if (s->bound >> column & 1)
+        sqlite3_bind_null(s->insert, (int)column + 1);
+    s->bound &= ~(UINT64_C(1) << column);
 }
 
-static void put_int(sqlite3_stmt *stmt, enum store_column column, int64_t value)
+static void put_text(struct store *s, enum store_column column, struct view v)
 {
-    sqlite3_bind_int64(stmt, (int)column + 1, value);
+    if (v.n == 0 || v.n > INT_MAX) {
+        put_null(s, column);
+        return;
+    }
+    s->bound |= UINT64_C(1) << column;
+    sqlite3_bind_text(s->insert, (int)column + 1, v.p, (int)v.n, SQLITE_STATIC);
+}
+
+static void put_int(struct store *s, enum store_column column, int64_t value)
+{
+    s->bound |= UINT64_C(1) << column;
+    sqlite3_bind_int64(s->insert, (int)column + 1, value);
 }
 
 /* A negative value stands for "none". */
-static void put_natural(sqlite3_stmt *stmt, enum store_column column, int64_t value)
+static void put_natural(struct store *s, enum store_column column, int64_t value)
 {
     if (value < 0)
-        sqlite3_bind_null(stmt, (int)column + 1);
+        put_null(s, column);
     else
-        sqlite3_bind_int64(stmt, (int)column + 1, value);
+        put_int(s, column, value);
 }
 
-static void put_question(sqlite3_stmt *stmt, const struct ledger_record *r)
+/* Of a task; without one there is none. */
+static void put_share(struct store *s, enum store_column column, double value, bool there)
 {
-    put_int(stmt, STORE_id, r->id);
-    put_int(stmt, STORE_time_ms, r->wall_ms);
-    put_text(stmt, STORE_request_id, r->request_id);
-    put_text(stmt, STORE_key, r->key);
-    put_text(stmt, STORE_dialect, r->dialect);
-    put_text(stmt, STORE_model_asked, r->model_asked);
-    put_text(stmt, STORE_alias, r->alias);
-    put_text(stmt, STORE_task, r->task);
-    if (r->task.n) {
-        sqlite3_bind_double(stmt, STORE_confidence + 1, r->confidence);
-        sqlite3_bind_double(stmt, STORE_complexity + 1, r->complexity);
-    } else {
-        sqlite3_bind_null(stmt, STORE_confidence + 1);
-        sqlite3_bind_null(stmt, STORE_complexity + 1);
+    if (!there) {
+        put_null(s, column);
+        return;
     }
-    put_text(stmt, STORE_notes, r->notes);
-    put_text(stmt, STORE_attempts, r->attempts);
-    put_text(stmt, STORE_plan, r->plan);
+    s->bound |= UINT64_C(1) << column;
+    sqlite3_bind_double(s->insert, (int)column + 1, value);
 }
 
-static void put_answer(sqlite3_stmt *stmt, const struct ledger_record *r)
+static void put_question(struct store *s, const struct ledger_record *r)
 {
-    put_text(stmt, STORE_side,
+    put_int(s, STORE_id, r->id);
+    put_int(s, STORE_time_ms, r->wall_ms);
+    put_text(s, STORE_request_id, r->request_id);
+    put_text(s, STORE_key, r->key);
+    put_text(s, STORE_dialect, r->dialect);
+    put_text(s, STORE_model_asked, r->model_asked);
+    put_text(s, STORE_alias, r->alias);
+    put_text(s, STORE_task, r->task);
+    put_share(s, STORE_confidence, r->confidence, r->task.n != 0);
+    put_share(s, STORE_complexity, r->complexity, r->task.n != 0);
+    put_text(s, STORE_notes, r->notes);
+    put_text(s, STORE_attempts, r->attempts);
+    put_text(s, STORE_plan, r->plan);
+}
+
+static void put_answer(struct store *s, const struct ledger_record *r)
+{
+    put_text(s, STORE_side,
              r->side == SIDE_INSIDE    ? VIEW("inside")
              : r->side == SIDE_OUTSIDE ? VIEW("outside")
                                        : VIEW_NONE);
-    put_text(stmt, STORE_backend, r->backend);
-    put_text(stmt, STORE_node, r->node);
-    put_text(stmt, STORE_model, r->model);
-    put_int(stmt, STORE_stream, r->stream);
-    put_int(stmt, STORE_status, r->status);
-    put_text(stmt, STORE_outcome, r->outcome);
-    put_int(stmt, STORE_tokens_in, r->tokens_in);
-    put_int(stmt, STORE_tokens_out, r->tokens_out);
-    put_int(stmt, STORE_tokens_cached, r->tokens_cached);
-    put_int(stmt, STORE_tokens_reasoning, r->tokens_reasoning);
-    put_int(stmt, STORE_tokens_estimated, r->tokens_estimated);
-    put_natural(stmt, STORE_first_token_us, r->first_token_us);
-    put_natural(stmt, STORE_total_us, r->total_us);
-    put_natural(stmt, STORE_cost_nano, r->cost_nano);
-    put_natural(stmt, STORE_other_cost_nano, r->other_cost_nano);
-    put_text(stmt, STORE_other_model, r->other_model);
+    put_text(s, STORE_backend, r->backend);
+    put_text(s, STORE_node, r->node);
+    put_text(s, STORE_model, r->model);
+    put_int(s, STORE_stream, r->stream);
+    put_int(s, STORE_status, r->status);
+    put_text(s, STORE_outcome, r->outcome);
+    put_int(s, STORE_tokens_in, r->tokens_in);
+    put_int(s, STORE_tokens_out, r->tokens_out);
+    put_int(s, STORE_tokens_cached, r->tokens_cached);
+    put_int(s, STORE_tokens_reasoning, r->tokens_reasoning);
+    put_int(s, STORE_tokens_estimated, r->tokens_estimated);
+    put_natural(s, STORE_first_token_us, r->first_token_us);
+    put_natural(s, STORE_total_us, r->total_us);
+    put_natural(s, STORE_cost_nano, r->cost_nano);
+    put_natural(s, STORE_other_cost_nano, r->other_cost_nano);
+    put_text(s, STORE_other_model, r->other_model);
 }
 
 enum store_result store_add(struct store *s, const struct ledger_record *record, struct error *err)
 {
-    put_question(s->insert, record);
-    put_answer(s->insert, record);
+    put_question(s, record);
+    put_answer(s, record);
     int rc = run(s->insert);
     if (rc == SQLITE_DONE)
         return STORE_WRITTEN;

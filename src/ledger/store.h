@@ -25,7 +25,9 @@ const char *store_column_name(enum store_column column);
 
 struct store {
     sqlite3 *db; /* NULL: closed */
-    sqlite3_stmt *begin, *commit, *insert, *insert_hours, *probe;
+    sqlite3_stmt *begin, *commit, *insert, *insert_hours, *probe, *pin;
+    bool pinned;
+    uint64_t bound; /* a bit for each column of `insert` that the last row did not leave NULL */
 };
 
 /* Opens or creates the file for writing. A file of another program or of another schema is
@@ -39,7 +41,11 @@ sqlite3 *store_open_reader(const char *path, struct error *err) MUST_CHECK;
 /* Harmless when closed. */
 void store_close(struct store *s);
 
+/* The first transaction pins its view of the file, and later ones go on from there: four locks
+ * less for each. A checkpoint gets no further than the pin. */
 bool store_begin(struct store *s, struct error *err) MUST_CHECK;
+/* Outside of a transaction; harmless when closed. The next transaction pins anew. */
+void store_unpin(struct store *s);
 bool store_commit(struct store *s, struct error *err) MUST_CHECK;
 void store_rollback(struct store *s);
 

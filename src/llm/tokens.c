@@ -1,5 +1,6 @@
 #include "llm/tokens.h"
 
+#include <endian.h>
 #ifdef __x86_64__
 #include <immintrin.h>
 #endif
@@ -10,14 +11,17 @@
  *
  * A block of 64 bytes becomes masks, one bit a byte for each class; shifts find starts, runs and
  * neighbours, population counts add them up. Only characters beyond ASCII are visited one by one.
+ * tokens_count.h does that, once for each width of registers.
  */
 
 #define BLOCK 64u
-/* A longer text is read in evenly spaced pieces, so the work has a bound whatever comes. */
-#define WHOLE_MAX  32768u
-#define PIECE      1024u
-#define PIECES     (WHOLE_MAX / PIECE)
-#define WEIGHT_ONE 65536 /* weights are in tokens / 65536 */
+/* A longer text is read in evenly spaced pieces, fewer the longer it is: about half of 4 KB, a
+ * quarter of 32 KB, and never more than 16 KB, so the work has a bound whatever comes. */
+#define WHOLE_MAX   2048u
+#define PIECE       256u
+#define PIECES_MAX  64u
+#define AT_ONCE_MAX WHOLE_MAX /* so that no lane of 8 bits overflows */
+#define WEIGHT_ONE  65536.0F  /* weights are in tokens / 65536 */
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -28,7 +32,7 @@ enum count {
     N_COUNTS
 };
 
-static const int32_t weights[N_COUNTS][TOKENS_FAMILIES] = {
+static const float weights[N_COUNTS][TOKENS_COLUMNS] = {
 #define ROW(name, ...) {__VA_ARGS__},
 #include "llm/tokens.def"
 #undef ROW
@@ -63,7 +67,7 @@ _Static_assert(COUNT_emoji_deeper + 1 == N_COUNTS && COUNT_latin_chars + 4 * N_S
                "the scripts' rows stand last in tokens.def");
 
 struct masks {
-    uint64_t letter, upper, digit, space, control, mark, high, lead, under, comma, z, k, y, j;
+    uint64_t letter, upper, digit, space, control, mark, high;
 };
 
 struct tally {
@@ -71,79 +75,13 @@ struct tally {
     bool beyond_ascii;
     uint64_t scripts[N_SCRIPTS]; /* the four counts of a script, 16 bits each */
 };
-_Static_assert(WHOLE_MAX <= UINT16_MAX, "a script's counts have 16 bits");
+_Static_assert(PIECE *PIECES_MAX <= UINT16_MAX, "a script's counts have 16 bits");
 
 /* What a block must know of the one before it. */
 struct left {
     struct masks masks;
     uint64_t word, deep1, deep3, deep7;
 };
-
-/* 32 bytes at once; a machine without such registers takes several. */
-typedef uint8_t lanes __attribute__((vector_size(32)));
-
-/* One bit a lane, its highest: the only step that the compiler must be told how to do well. */
-typedef uint64_t bits_of(const lanes *v);
-
-#ifdef __x86_64__
-INLINE uint64_t bits_plain(const lanes *v)
-{
-    const __m128i *half = (const __m128i *)v;
-    return (uint32_t)_mm_movemask_epi8(half[0]) | (uint64_t)_mm_movemask_epi8(half[1]) << 16;
-}
-
-__attribute__((target("avx2"))) INLINE uint64_t bits_avx2(const lanes *v)
-{
-    return (uint32_t)_mm256_movemask_epi8(*(const __m256i *)v);
-}
-#else
-INLINE uint64_t bits_plain(const lanes *v)
-{
-    uint64_t part[4], bits = 0;
-    memcpy(part, v, sizeof part);
-    for (unsigned i = 0; i < 4; i++)
-        bits |= ((part[i] >> 7 & 0x0101010101010101u) * 0x0102040810204080u) >> 56 << 8 * i;
-    return bits;
-}
-#endif
-
-/* In the highest bit of each lane, whether it is at or above `limit`, at most 0x80. In arithmetic,
- * as compilers take comparisons of emulated vectors apart into single bytes. */
-#define NOT_BELOW(v, limit) ((((v)&0x7F) + (uint8_t)(0x80 - (limit))) | (v))
-
-/* Classes of one block; marks are what is left over. */
-INLINE struct masks classify(const uint8_t *p, bits_of *bits)
-{
-    struct masks m = {0};
-    for (unsigned at = 0; at < BLOCK; at += sizeof(lanes)) {
-        lanes v;
-        memcpy(&v, p + at, sizeof v);
-        lanes folded = v | 0x20;
-        lanes letter = ~NOT_BELOW(folded - 'a', 26);
-        lanes bit5 = (v + v) + (v + v);
-#define CLASS(name, lanes_of_class)      \
-    do {                                 \
-        lanes class_ = (lanes_of_class); \
-        m.name |= bits(&class_) << at;   \
-    } while (0)
-        CLASS(letter, letter);
-        CLASS(upper, letter & ~bit5);
-        CLASS(digit, ~NOT_BELOW(v - '0', 10));
-        CLASS(space, ~NOT_BELOW(v ^ ' ', 1));
-        CLASS(control, ~NOT_BELOW(v, 0x20));
-        CLASS(high, v);
-        CLASS(lead, v & (v + v));
-        CLASS(under, ~NOT_BELOW(v ^ '_', 1));
-        CLASS(comma, ~NOT_BELOW(v ^ ',', 1));
-        CLASS(z, ~NOT_BELOW(folded ^ 'z', 1));
-        CLASS(k, ~NOT_BELOW(folded ^ 'k', 1));
-        CLASS(y, ~NOT_BELOW(folded ^ 'y', 1));
-        CLASS(j, ~NOT_BELOW(folded ^ 'j', 1));
-#undef CLASS
-    }
-    m.mark = ~(m.letter | m.digit | m.space | m.control | m.high);
-    return m;
-}
 
 /* Script of a character by its first byte; some need the second. */
 static const uint8_t script_of[64] = {
@@ -179,111 +117,34 @@ INLINE enum script script_at(const uint8_t *p)
     return script_of[*p & 63];
 }
 
-#define COUNT(name, mask) t->counts[COUNT_##name] += (uint32_t)__builtin_popcountll(mask)
-/* Which bytes have a byte of this class to their left. */
-#define AFTER(class) (m.class << 1 | left->masks.class >> 63)
-
-INLINE void count_words(struct tally *t, struct masks m, struct left *left, const uint8_t *p)
-{
-    uint64_t word = m.letter | m.high;
-    uint64_t deep1 = word & (word << 1 | left->word >> 63);
-    uint64_t starts = word & ~deep1;
-    uint64_t deep3 = deep1 & (deep1 << 2 | left->deep1 >> 62);
-    uint64_t deep5 = deep3 & (deep3 << 2 | left->deep3 >> 62);
-    uint64_t deep7 = deep3 & (deep3 << 4 | left->deep3 >> 60);
-    uint64_t deep11 = deep7 & (deep7 << 4 | left->deep7 >> 60);
-    uint64_t deep15 = deep7 & (deep7 << 8 | left->deep7 >> 56);
-    COUNT(letters, m.letter);
-    COUNT(starts, m.letter & starts);
-    COUNT(deep3, m.letter & deep3);
-    COUNT(deep5, m.letter & deep5);
-    COUNT(deep7, m.letter & deep7);
-    COUNT(deep11, m.letter & deep11);
-    COUNT(deep15, m.letter & deep15);
-    if (m.high) {
-        t->beyond_ascii = true;
-        for (uint64_t lead = m.lead; lead; lead &= lead - 1) {
-            unsigned i = (unsigned)__builtin_ctzll(lead);
-            t->scripts[script_at(p + i)] +=
-                1u | (starts >> i & 1) << 16 | (deep7 >> i & 1) << 32 | (deep15 >> i & 1) << 48;
-        }
-    }
-    left->word = word;
-    left->deep1 = deep1;
-    left->deep3 = deep3;
-    left->deep7 = deep7;
-}
-
-/* `p` has a byte more than the block; bytes that are not `valid` count for nothing. */
-INLINE void count_block(struct tally *t, struct left *left, const uint8_t *p, uint64_t valid,
-                        bits_of *bits)
-{
-    struct masks m = classify(p, bits);
-    m.mark &= valid;
-    m.control &= valid;
-    count_words(t, m, left, p);
-
-    COUNT(upper, m.upper);
-    COUNT(upper_upper, m.upper & AFTER(upper));
-    COUNT(word_after_space, m.letter & AFTER(space));
-    COUNT(word_after_mark, m.letter & AFTER(mark));
-    if (m.digit | left->masks.digit >> 63) {
-        COUNT(digit, m.digit);
-        COUNT(digit_start, m.digit & ~AFTER(digit));
-        COUNT(digit_after_space, m.digit & AFTER(space));
-        COUNT(digit_after_letter, m.digit & AFTER(letter));
-        COUNT(letter_after_digit, m.letter & AFTER(digit));
-    }
-    COUNT(control, m.control);
-    COUNT(control_start, m.control & ~AFTER(control));
-    COUNT(space, m.space);
-    COUNT(space_space, m.space & AFTER(space));
-    COUNT(mark, m.mark);
-    COUNT(mark_mark, m.mark & AFTER(mark));
-    COUNT(mark_after_space, m.mark & AFTER(space));
-    COUNT(mark_after_control, m.mark & AFTER(control));
-    COUNT(under, m.under);
-    COUNT(comma, m.comma);
-    COUNT(z, m.z);
-    COUNT(k, m.k);
-    COUNT(y, m.y);
-    COUNT(j, m.j);
-    left->masks = m;
-}
-
-INLINE void count_piece(struct tally *t, const uint8_t *p, size_t n, bits_of *bits)
-{
-    struct left left = {0};
-    for (; n > BLOCK; p += BLOCK, n -= BLOCK)
-        count_block(t, &left, p, ~UINT64_C(0), bits);
-    uint8_t last[BLOCK + 1] = {0};
-    memcpy(last, p, n);
-    count_block(t, &left, last, n < BLOCK ? (UINT64_C(1) << n) - 1 : ~UINT64_C(0), bits);
-}
-
-static void count_plain(struct tally *t, const uint8_t *p, size_t n)
-{
-    count_piece(t, p, n, bits_plain);
-}
+#define LANES   16
+#define NAME(x) x##_plain
+#define TARGET
+#include "llm/tokens_count.h"
+#undef LANES
+#undef NAME
+#undef TARGET
 
 #ifdef __x86_64__
-__attribute__((target("avx2,popcnt,bmi"))) static void count_avx2(struct tally *t, const uint8_t *p,
-                                                                  size_t n)
-{
-    count_piece(t, p, n, bits_avx2);
-}
+#define LANES   32
+#define NAME(x) x##_avx2
+#define TARGET  __attribute__((target("avx2,popcnt,bmi")))
+#include "llm/tokens_count.h"
+#undef LANES
+#undef NAME
+#undef TARGET
 #endif
 
-static void count(struct tally *t, const uint8_t *p, size_t n)
+static void count(struct tally *t, const uint8_t *p, size_t n, size_t stride, size_t pieces)
 {
 #ifdef __x86_64__
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt") &&
         __builtin_cpu_supports("bmi")) {
-        count_avx2(t, p, n);
+        count_avx2(t, p, n, stride, pieces);
         return;
     }
 #endif
-    count_plain(t, p, n);
+    count_plain(t, p, n, stride, pieces);
 }
 
 /* Returns how many bytes were counted. */
@@ -292,42 +153,70 @@ static size_t tally_text(struct tally *t, struct view text)
     const uint8_t *p = (const uint8_t *)text.p;
     size_t counted = text.n;
     if (text.n <= WHOLE_MAX) {
-        count(t, p, text.n);
+        count(t, p, text.n, 0, 1);
     } else {
-        for (size_t i = 0; i < PIECES; i++)
-            count(t, p + (text.n - PIECE) / (PIECES - 1) * i, PIECE);
-        counted = WHOLE_MAX;
+        size_t pieces = 4 + text.n / 1024;
+        pieces = pieces < PIECES_MAX ? pieces : PIECES_MAX;
+        size_t stride = (text.n - PIECE - 1) / (pieces - 1);
+        for (size_t i = 0, n; i < pieces; i += n) {
+            n = pieces - i < AT_ONCE_MAX / PIECE ? pieces - i : AT_ONCE_MAX / PIECE;
+            count(t, p + stride * i, PIECE, stride, n);
+        }
+        counted = pieces * PIECE;
     }
     for (unsigned i = 0; t->beyond_ascii && i < 4 * N_SCRIPTS; i++)
         t->counts[COUNT_latin_chars + i] = t->scripts[i / 4] >> (16 * (i % 4)) & 0xFFFF;
     return counted;
 }
 
-/* In tokens / WEIGHT_ONE. */
-static uint64_t weigh(enum tokens_family family, struct view text)
+typedef float quad __attribute__((vector_size(16)));
+_Static_assert(TOKENS_COLUMNS == 12, "weigh() takes three registers");
+
+INLINE quad load_quad(const float *p)
 {
-    if (text.n == 0)
-        return 0;
-    struct tally t = {0};
-    size_t counted = tally_text(&t, text);
-    int64_t sum = 0;
-    for (unsigned i = 0; i < (t.beyond_ascii ? N_COUNTS : COUNT_latin_chars); i++)
-        sum += (int64_t)t.counts[i] * weights[i][family];
-    if (sum < WEIGHT_ONE)
-        sum = WEIGHT_ONE;
-    return counted == text.n ? (uint64_t)sum
-                             : (uint64_t)((double)sum * (double)text.n / (double)counted);
+    quad q;
+    memcpy(&q, p, sizeof q);
+    return q;
 }
 
-static uint32_t rounded(uint64_t weight)
+/* In tokens / WEIGHT_ONE, for all families. */
+static void weigh(const struct tally *t, float sums[TOKENS_COLUMNS])
 {
-    uint64_t tokens = (weight + WEIGHT_ONE / 2) / WEIGHT_ONE;
-    return tokens < UINT32_MAX ? (uint32_t)tokens : UINT32_MAX;
+    quad a = {0}, b = {0}, c = {0};
+    for (unsigned i = 0; i < (t->beyond_ascii ? N_COUNTS : COUNT_latin_chars); i++) {
+        float count = (float)(int32_t)t->counts[i];
+        a += count * load_quad(weights[i]);
+        b += count * load_quad(weights[i] + 4);
+        c += count * load_quad(weights[i] + 8);
+    }
+    memcpy(sums, &a, sizeof a);
+    memcpy(sums + 4, &b, sizeof b);
+    memcpy(sums + 8, &c, sizeof c);
+}
+
+void tokens_add(struct tokens *sum, struct view text)
+{
+    if (text.n == 0)
+        return;
+    struct tally t = {0};
+    float sums[TOKENS_COLUMNS];
+    float scale = (float)text.n / (float)tally_text(&t, text);
+    weigh(&t, sums);
+    for (unsigned f = 0; f < TOKENS_COLUMNS; f++)
+        sum->of[f] += sums[f] < WEIGHT_ONE ? 1 : sums[f] * (scale / WEIGHT_ONE);
+}
+
+uint32_t tokens_count(const struct tokens *sum, enum tokens_family family)
+{
+    float tokens = sum->of[family] + 0.5F;
+    return tokens < (float)UINT32_MAX ? (uint32_t)tokens : UINT32_MAX;
 }
 
 uint32_t tokens_estimate_for(enum tokens_family family, struct view text)
 {
-    return rounded(weigh(family, text));
+    struct tokens sum = {0};
+    tokens_add(&sum, text);
+    return tokens_count(&sum, family);
 }
 
 uint32_t tokens_estimate(struct view text)
@@ -341,16 +230,24 @@ uint32_t tokens_estimate(struct view text)
 /* OpenAI's rule for a picture of 1024x1024 in high detail: 85 and four tiles of 170. */
 #define IMAGE_TOKENS (85 + 4 * 170)
 
+void tokens_add_frame(struct tokens *sum, const struct llm_request *request)
+{
+    uint64_t frame = ANSWER_TOKENS;
+    for (unsigned i = 0; i < request->n_messages; i++)
+        frame += MESSAGE_TOKENS + (uint64_t)request->messages[i].images * IMAGE_TOKENS;
+    for (unsigned f = 0; f < TOKENS_COLUMNS; f++)
+        sum->of[f] += (float)frame;
+    tokens_add(sum, request->tools);
+    tokens_add(sum, request->schema);
+}
+
 uint32_t tokens_estimate_request_for(enum tokens_family family, const struct llm_request *request)
 {
-    uint64_t weight = weigh(family, request->tools) + weigh(family, request->schema);
-    uint64_t frame = ANSWER_TOKENS;
-    for (unsigned i = 0; i < request->n_messages; i++) {
-        const struct llm_message *message = &request->messages[i];
-        weight += weigh(family, message->text);
-        frame += MESSAGE_TOKENS + (uint64_t)message->images * IMAGE_TOKENS;
-    }
-    return rounded(weight + frame * WEIGHT_ONE);
+    struct tokens sum = {0};
+    tokens_add_frame(&sum, request);
+    for (unsigned i = 0; i < request->n_messages; i++)
+        tokens_add(&sum, request->messages[i].text);
+    return tokens_count(&sum, family);
 }
 
 uint32_t tokens_estimate_request(const struct llm_request *request)

@@ -27,11 +27,24 @@ enum tokens_family {
  * says nothing. */
 enum tokens_family tokens_family(struct view model);
 
+/* The sum of an estimate for every family: counting costs, weighing once more for each family does
+ * not. Starts as zeros. */
+#define TOKENS_COLUMNS 12 /* whole registers */
+struct tokens {
+    float of[TOKENS_COLUMNS]; /* the first TOKENS_FAMILIES count */
+};
+
+void tokens_add(struct tokens *sum, struct view text);
+/* All of a request but its messages' texts: the frame that chat templates put around each message,
+ * images, tools, the schema. */
+void tokens_add_frame(struct tokens *sum, const struct llm_request *request);
+uint32_t tokens_count(const struct tokens *sum, enum tokens_family family);
+
 /* An estimate for the byte-pair tokenizers of current models; 0 for an empty text. */
 uint32_t tokens_estimate(struct view text);
 uint32_t tokens_estimate_for(enum tokens_family family, struct view text);
 
-/* A whole request: texts, the frame that chat templates put around each message, tools, images. */
+/* A whole request: its texts and all around them. */
 uint32_t tokens_estimate_request(const struct llm_request *request);
 uint32_t tokens_estimate_request_for(enum tokens_family family, const struct llm_request *request);
 

@@ -2,9 +2,8 @@
 
 /* Why backends fell out, for the error when none is left. */
 struct losses {
-    uint32_t largest_window; /* of models that were too small */
-    unsigned needs;          /* bits that models lacked */
-    bool too_long;
+    const struct policy_model *largest; /* of those that were too small; NULL: none was */
+    unsigned needs;                     /* bits that models lacked */
 };
 
 struct walk {
@@ -28,7 +27,7 @@ static enum side first_side(const struct plan *plan)
 
 static bool too_small(const struct policy_model *m, const struct inspect_facts *facts)
 {
-    return m->window > 0 && m->window < facts->window;
+    return m->window > 0 && m->window < inspect_window(facts, m->family);
 }
 
 static struct view need_name(unsigned missing)
@@ -63,11 +62,11 @@ static void skip_unfit(struct walk *w, const struct policy_backend *b)
             able = m;
     }
     if (longest) {
-        w->losses.too_long = true;
-        if (longest->window > w->losses.largest_window)
-            w->losses.largest_window = longest->window;
+        if (!w->losses.largest || longest->window > w->losses.largest->window)
+            w->losses.largest = longest;
         skip(w, b, longest->name,
-             arena_printf(w->arena, "window %u < %u tokens", longest->window, facts->window));
+             arena_printf(w->arena, "window %u < %u tokens", longest->window,
+                          inspect_window(facts, longest->family)));
     } else if (able) {
         skip(w, b, able->name,
              CONCAT(w->arena, VIEW("no "), need_name(facts->needs & ~able->abilities)));
@@ -146,14 +145,16 @@ static void add_side(struct walk *w, const struct policy_fleet *fleet, enum side
 static bool nothing_fits(const struct walk *w, struct error *err)
 {
     const struct inspect_facts *facts = w->question->facts;
-    if (w->losses.too_long) {
+    const struct policy_model *largest = w->losses.largest;
+    if (largest) {
+        uint32_t prompt = facts->tokens_by_family[largest->family];
+        uint32_t needed = inspect_window(facts, largest->family);
         error_set(err, ERROR_PROMPT_TOO_LONG,
                   "The request needs about %u tokens (%u of prompt); the largest window that it "
                   "may use has %u.",
-                  facts->window, facts->tokens_in, w->losses.largest_window);
-        error_hint(err, facts->window > facts->tokens_in
-                            ? "Shorten the messages or lower max_tokens."
-                            : "Shorten the messages.");
+                  needed, prompt, largest->window);
+        error_hint(err, needed > prompt ? "Shorten the messages or lower max_tokens."
+                                        : "Shorten the messages.");
         return error_param(err, VIEW("messages"));
     }
     if (w->losses.needs) {

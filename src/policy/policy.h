@@ -16,9 +16,10 @@
 /* A model as the fleet knows it now. */
 struct policy_model {
     struct view name;
-    uint32_t window;    /* tokens; 0: unknown, then nothing is refused for its length */
-    unsigned abilities; /* bits of enum ability; all of them where nothing is known */
-    bool loaded;        /* in the engine's memory now */
+    uint32_t window;           /* tokens; 0: unknown, then nothing is refused for its length */
+    unsigned abilities;        /* bits of enum ability; all of them where nothing is known */
+    bool loaded;               /* in the engine's memory now */
+    enum tokens_family family; /* of its name: whose count of the prompt its window must hold */
 };
 
 /* A backend as the fleet sees it now. */
@@ -94,7 +95,14 @@ bool policy_decide(const struct config *config, const struct policy_question *qu
                    const struct policy_fleet *fleet, struct arena *a, struct plan *ret_plan,
                    struct error *err) MUST_CHECK;
 
-/* One line, compact JSON: what the ledger keeps and `weir route --json` prints. */
+/* One line, compact JSON: what `weir route --json` and `weir ledger` print. */
 void plan_write_json(const struct plan *plan, const struct inspect_facts *facts, struct buf *out);
+/* What the ledger keeps of it: short, without what the record's columns say (the plan's task and
+ * alias, confidence and complexity). */
+void plan_write_brief(const struct plan *plan, const struct inspect_facts *facts, struct buf *out);
+/* The plan as plan_write_json() and plan_write_table() need it. The caller has filled in what the
+ * columns say; `plan` and `facts` are of no use when it answers false: that was no brief plan. */
+bool plan_read_brief(struct view brief, struct arena *a, struct plan *plan,
+                     struct inspect_facts *facts) MUST_CHECK;
 /* A table for people. */
 void plan_write_table(const struct plan *plan, const struct inspect_facts *facts, struct buf *out);

@@ -19,6 +19,7 @@ struct task {
     bool woken; /* a wake came while it was not parked */
     bool cancelled, cancellable;
     unsigned turns_without_wait;
+    int64_t since_ns; /* when it last stopped running; for the debugger */
     const char *name;
     void (*fn)(void *);
     void *arg;

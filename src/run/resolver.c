@@ -61,7 +61,7 @@ static int ask_system(const char *host, const char *port, struct resolver_answer
     return 0;
 }
 
-static resolver_fn *ask = ask_system;
+static _Atomic(resolver_fn *) ask = ask_system;
 
 void resolver_replace(resolver_fn *fn)
 {

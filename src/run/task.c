@@ -102,6 +102,7 @@ static void leave(struct task *t)
 {
     assert(lock_held_count == 0);
     t->turns_without_wait = 0;
+    t->since_ns = t->loop->now_ns;
     context_switch(&t->context, &t->loop->context, false);
 }
 

@@ -225,14 +225,14 @@ class Weir:
     # the ledger
 
     def ledger(self, **where):
-        """All records, oldest first, as the file holds them."""
+        """All records, oldest first, as the file holds them; plan and attempts made whole."""
         path = self.config["ledger"]["path"]
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
             db.row_factory = sqlite3.Row
             rows = [dict(r) for r in db.execute("SELECT * FROM exchange ORDER BY id")]
         for row in rows:
-            for name in ("attempts", "plan"):
-                row[name] = json.loads(row[name]) if row[name] else []
+            row["attempts"] = attempts_of(row)
+            row["plan"] = plan_of(row)
         return [r for r in rows if all(r[k] == v for k, v in where.items())]
 
     def record(self, response):
@@ -253,6 +253,21 @@ def alive(pid):
         return text.rsplit(")", 1)[1].split()[0] not in ("Z", "X")
     except OSError:
         return False
+
+
+def attempts_of(row):
+    """A record does not repeat its columns when one attempt was all there was."""
+    if row["attempts"] or not row["side"]:
+        return json.loads(row["attempts"] or "[]")
+    return [{"ms": row["total_us"] // 1000} |
+            {name: row[name] for name in ("backend", "node", "model", "outcome", "status")}]
+
+
+def plan_of(row):
+    plan = json.loads(row["plan"] or "{}")
+    plan["candidates"] = [dict(zip(("backend", "side", "model", "reason"), c))
+                          for c in plan.get("try", [])]
+    return plan if row["plan"] else []
 
 
 def eventually(check, timeout=5, step=0.02):

@@ -203,10 +203,62 @@ static void fills_needs_and_window(void **state)
     assert_int_equal(f.needs, ABILITY_TOOLS | ABILITY_SCHEMA);
     assert_true(f.tokens_in == tokens_estimate_request(&r));
     assert_true(f.tokens_in > 0);
-    assert_int_equal(f.window, f.tokens_in + 500);
+    assert_int_equal(inspect_window(&f, TOKENS_ANY), f.tokens_in + 500);
+    assert_int_equal(inspect_window(&f, TOKENS_GEMMA), f.tokens_by_family[TOKENS_GEMMA] + 500);
     r.max_tokens = UINT32_MAX;
     inspect_exchange(&r, &f);
-    assert_true(f.window == UINT32_MAX);
+    assert_true(inspect_window(&f, TOKENS_ANY) == UINT32_MAX);
+}
+
+/* Every family's count, with a system message that is new, known, and too long to be known. */
+static void counts_for_every_family(void **state)
+{
+    (void)state;
+    static const char sentence[] = "Der Zug f\xC3\xA4hrt um 9:15 Uhr, sagt {name}. ";
+    static char text[6000];
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = sentence[i % (sizeof sentence - 1)];
+    for (size_t n = 0; n <= sizeof text; n += n < 100 ? 7 : 613) {
+        struct llm_message m[] = {
+            {.role = LLM_USER, .text = VIEW("नमस्ते, when does it leave?")},
+            {.role = LLM_SYSTEM, .text = view_of(text, n)},
+            {.role = LLM_USER, .text = VIEW("And the next one?"), .images = 1},
+        };
+        struct llm_request r = {.messages = m, .n_messages = 3, .tools = VIEW("[{\"a\":1}]")};
+        for (unsigned times = 0; times < 3; times++) {
+            struct inspect_facts f;
+            inspect_exchange(&r, &f);
+            for (int k = 0; k < TOKENS_FAMILIES; k++) {
+                uint32_t alone = tokens_estimate_request_for((enum tokens_family)k, &r);
+                assert_in_range(f.tokens_by_family[k], alone - 1, alone + 1);
+            }
+            assert_int_equal(f.tokens_in, f.tokens_by_family[TOKENS_ANY]);
+        }
+    }
+}
+
+/* Of system messages that differ in one byte only, of more than are remembered, each is judged by
+ * what it says. */
+static void tells_system_messages_apart(void **state)
+{
+    (void)state;
+    static const char *const says[] = {"Translate everything into French.",
+                                       "You sort tickets. Answer: billing or technical.",
+                                       "You are the support assistant of Acme Shop."};
+    static struct inspect_facts first[3][100];
+    for (unsigned round = 0; round < 2; round++)
+        for (unsigned i = 0; i < 3 * 100; i++) {
+            char system[300];
+            snprintf(system, sizeof system, "%s %60s %02u %60s", says[i % 3], "", i / 3, "");
+            struct inspect_facts f = look(system, "The shipment will arrive on Monday.");
+            struct inspect_facts *before = &first[i % 3][i / 3];
+            if (round == 0)
+                *before = f;
+            assert_true(f.task == before->task && f.tokens_in == before->tokens_in);
+            assert_true(f.confidence >= before->confidence && f.confidence <= before->confidence);
+        }
+    assert_int_equal(first[0][0].task, TASK_TRANSLATION);
+    assert_int_not_equal(first[1][0].task, TASK_TRANSLATION);
 }
 
 static void schema_speaks_for_extraction(void **state)
@@ -311,6 +363,8 @@ int main(void)
         cmocka_unit_test(complexity_is_sane),
         cmocka_unit_test(complexity_grows_with_demands),
         cmocka_unit_test(fills_needs_and_window),
+        cmocka_unit_test(counts_for_every_family),
+        cmocka_unit_test(tells_system_messages_apart),
         cmocka_unit_test(schema_speaks_for_extraction),
         cmocka_unit_test(empty_text_is_general),
         cmocka_unit_test(looks_at_the_last_user_message),

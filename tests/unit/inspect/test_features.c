@@ -8,28 +8,34 @@
 
 #include <cmocka.h>
 
-static struct features features_of(struct view text)
+struct look {
+    struct features_shape shape;
+    struct features rows;
+};
+
+static struct look features_of(struct view text)
 {
     struct llm_message m = {.role = LLM_USER, .text = text};
     struct llm_request r = {.messages = &m, .n_messages = 1};
-    struct features f;
-    memset(&f, 0xA5, sizeof f);
-    features_extract(&r, &f);
-    return f;
+    struct look look;
+    memset(&look, 0xA5, sizeof look);
+    features_of_user(&r, &look.shape, &look.rows);
+    return look;
 }
 
-static bool same_rows(const struct features *a, const struct features *b)
+static bool same_rows(const struct look *a, const struct look *b)
 {
-    return a->n == b->n && memcmp(a->rows, b->rows, a->n * sizeof *a->rows) == 0;
+    return a->rows.n == b->rows.n &&
+           memcmp(a->rows.rows, b->rows.rows, a->rows.n * sizeof *a->rows.rows) == 0;
 }
 
 static void case_does_not_matter(void **state)
 {
     (void)state;
-    struct features a = features_of(VIEW("ÜBERSETZE den TEXT Élan")),
-                    b = features_of(VIEW("übersetze den text élan"));
+    struct look a = features_of(VIEW("ÜBERSETZE den TEXT Élan")),
+                b = features_of(VIEW("übersetze den text élan"));
     assert_true(same_rows(&a, &b));
-    struct features c = features_of(VIEW("ubersetze den text elan"));
+    struct look c = features_of(VIEW("ubersetze den text elan"));
     assert_false(same_rows(&a, &c));
 }
 
@@ -41,29 +47,50 @@ static void lowers_across_steps(void **state)
         char upper[40], lower[40];
         int n = snprintf(upper, sizeof upper, "%*sxÄy", (int)blanks, "");
         snprintf(lower, sizeof lower, "%*sxäy", (int)blanks, "");
-        struct features a = features_of(view_of(upper, (size_t)n)),
-                        b = features_of(view_of(lower, (size_t)n));
+        struct look a = features_of(view_of(upper, (size_t)n)),
+                    b = features_of(view_of(lower, (size_t)n));
         assert_true(same_rows(&a, &b));
     }
-    struct features a = features_of(VIEW("x \xD0\x90 y")), b = features_of(VIEW("x \xD0\xB0 y"));
+    struct look a = features_of(VIEW("x \xD0\x90 y")), b = features_of(VIEW("x \xD0\xB0 y"));
     assert_false(same_rows(&a, &b));
 }
 
-static void rows_are_a_set_in_the_table(void **state)
+static void rows_are_in_the_table(void **state)
 {
     (void)state;
-    struct features f = features_of(VIEW("one two one two one two one two one two"));
-    for (unsigned i = 0; i < f.n; i++) {
-        assert_true(f.rows[i] < 1u << FEATURES_TABLE_BITS);
-        for (unsigned k = 0; k < i; k++)
-            assert_int_not_equal(f.rows[i], f.rows[k]);
-    }
+    struct look f = features_of(VIEW("one two one two one two one two one two"));
+    assert_in_range(f.rows.n, 30, 200);
+    for (unsigned i = 0; i < f.rows.n; i++)
+        assert_true(f.rows.rows[i] < 1u << FEATURES_TABLE_BITS);
+}
+
+/* Words have a row of their own in a system message; of a long one both ends count. */
+static void reads_the_system_message(void **state)
+{
+    (void)state;
+    struct features f, again;
+    features_of_system(VIEW("Be brief, be kind."), &f);
+    assert_int_equal(f.n, 6);
+    assert_int_equal(f.rows[0], f.rows[3]);
+    features_of_system(VIEW_NONE, &f);
+    assert_int_equal(f.n, 0);
+    char text[1000];
+    memset(text, 'a', sizeof text);
+    for (size_t i = 7; i < sizeof text; i += 8)
+        text[i] = ' ';
+    features_of_system(view_of(text, sizeof text), &f);
+    memcpy(text + 400, "zebra", 5);
+    features_of_system(view_of(text, sizeof text), &again);
+    assert_memory_equal(f.rows, again.rows, f.n * sizeof *f.rows);
+    memcpy(text + 992, "zebra", 5);
+    features_of_system(view_of(text, sizeof text), &again);
+    assert_int_not_equal(f.rows[f.n - 1], again.rows[f.n - 1]);
 }
 
 static void reads_the_shape(void **state)
 {
     (void)state;
-    struct features f = features_of(VIEW("Which one?\nA) red\n(b) blue\nC. green\n"));
+    struct look f = features_of(VIEW("Which one?\nA) red\n(b) blue\nC. green\n"));
     assert_int_equal(f.shape.options, 3);
     assert_int_equal(f.shape.questions, 1);
     assert_int_equal(f.shape.last, 'n');
@@ -91,11 +118,11 @@ static void cuts_long_texts(void **state)
     memset(text, 'a', n);
     for (size_t i = 7; i < n; i += 8)
         text[i] = ' ';
-    struct features a = features_of(view_of(text, n));
+    struct look a = features_of(view_of(text, n));
     memcpy(text + 2000, "zebra", 5);
-    struct features b = features_of(view_of(text, n));
+    struct look b = features_of(view_of(text, n));
     assert_true(same_rows(&a, &b));
-    memcpy(text + 700, "zebra", 5);
+    memcpy(text + 300, "zebra", 5);
     b = features_of(view_of(text, n));
     assert_false(same_rows(&a, &b));
     assert_int_equal(b.shape.bytes, n);
@@ -111,8 +138,8 @@ static void reads_no_further_than_the_text(void **state)
         assert_non_null(text);
         for (size_t i = 0; i < n; i++)
             text[i] = (char)(i * 7 % 251 + (i % 3 == 0 ? 5 : 0));
-        struct features f = features_of(view_of(text, n));
-        assert_true(f.n > 0 && f.n < FEATURES_MAX);
+        struct look f = features_of(view_of(text, n));
+        assert_true(f.rows.n > 0 && f.rows.n < FEATURES_MAX);
         free(text);
     }
 }
@@ -123,9 +150,9 @@ static void only_marks_stay_in_bounds(void **state)
     char text[1700];
     for (size_t i = 0; i < sizeof text; i++)
         text[i] = ".,;:!?()[]{}<>@#$%^&*"[(i * i + i / 3) % 21];
-    struct features f = features_of(view_of(text, sizeof text));
-    assert_true(f.n < FEATURES_MAX);
-    assert_true(f.shape.marks > 1000);
+    struct look f = features_of(view_of(text, sizeof text));
+    assert_true(f.rows.n < FEATURES_MAX);
+    assert_true(f.shape.marks > 500);
 }
 
 int main(void)
@@ -133,7 +160,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(case_does_not_matter),
         cmocka_unit_test(lowers_across_steps),
-        cmocka_unit_test(rows_are_a_set_in_the_table),
+        cmocka_unit_test(rows_are_in_the_table),
+        cmocka_unit_test(reads_the_system_message),
         cmocka_unit_test(reads_the_shape),
         cmocka_unit_test(cuts_long_texts),
         cmocka_unit_test(reads_no_further_than_the_text),

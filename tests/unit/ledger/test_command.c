@@ -171,6 +171,49 @@ static void shows_one(void **state)
     assert_says("no record 'req-9'");
 }
 
+/* What the gateway keeps for the usual answer, and what is made of it. */
+static void shows_what_was_left_out(void **state)
+{
+    struct ledger_record record = fixture_record();
+    (void)state;
+
+    record.alias = VIEW("claude-*");
+    record.attempts = VIEW_NONE;
+    record.plan = VIEW("{\"tokens\":90,\"like\":\"creative\",\"place\":\"inside\",\"because\":"
+                       "\"rule 'nights'\",\"try\":[[\"lab\",\"inside\",\"llama\"],[\"openai\","
+                       "\"outside\",\"gpt-5-mini\",\"fallback: other side\"]],"
+                       "\"left_out\":[[\"lab\",\"tiny\",\"no tools\"]]}");
+    struct ledger *l = fixture_open(LEDGER_SYNC_NORMAL);
+    assert_true(fixture_write(l, record));
+    record.id = ledger_next_id();
+    record.request_id = VIEW("req-2");
+    record.side = -1;
+    record.plan = VIEW_NONE;
+    assert_true(fixture_write(l, record));
+    ledger_close(l);
+
+    assert_int_equal(RUN("--file", fixture_path, "show", "req-1"), 0);
+    assert_says("  plan          rule 'nights'\n"
+                "    1. inside lab/llama: rule 'nights'\n"
+                "    2. outside openai/gpt-5-mini: fallback: other side\n"
+                "    left out 1. lab/tiny: no tools\n"
+                "  attempts\n"
+                "    1. lab/llama at http://n1:8000: ok, ms 300, status 200\n");
+    assert_int_equal(RUN("--file", fixture_path, "show", "req-1", "--json"), 0);
+    assert_says(
+        "\"attempts\":[{\"backend\":\"lab\",\"node\":\"http://n1:8000\",\"model\":\"llama\","
+        "\"outcome\":\"ok\",\"ms\":300,\"status\":200}],"
+        "\"plan\":{\"task\":\"coding\",\"looked_like\":\"creative\",\"confidence\":0.75,"
+        "\"complexity\":0.5,\"tokens_in\":90,\"placement\":\"inside\",\"because\":"
+        "\"rule 'nights'\",\"alias\":\"claude-*\",\"candidates\":[{\"backend\":\"lab\","
+        "\"side\":\"inside\",\"model\":\"llama\",\"reason\":\"rule 'nights'\"},{\"backend\":"
+        "\"openai\",\"side\":\"outside\",\"model\":\"gpt-5-mini\",\"reason\":"
+        "\"fallback: other side\"}],\"skipped\":[{\"backend\":\"lab\",\"model\":\"tiny\","
+        "\"reason\":\"no tools\"}]}}");
+    assert_int_equal(RUN("--file", fixture_path, "show", "req-2", "--json"), 0);
+    assert_says("\"attempts\":[],\"plan\":null}");
+}
+
 static void bad_arguments(void **state)
 {
     static const struct {
@@ -240,8 +283,8 @@ static void since(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_file(lists_and_sums), with_file(groups),       with_file(shows_one),
-        with_file(bad_arguments),  cmocka_unit_test(since),
+        with_file(lists_and_sums),          with_file(groups),        with_file(shows_one),
+        with_file(shows_what_was_left_out), with_file(bad_arguments), cmocka_unit_test(since),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

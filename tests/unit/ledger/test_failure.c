@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -127,6 +128,8 @@ static void a_locked_file(void **state)
     ledger_close(l);
 }
 
+static atomic_uint answered;
+
 /* The child tells each id when its commit was answered. */
 static void tell_id(struct ledger_commit *commit, bool committed)
 {
@@ -134,6 +137,7 @@ static void tell_id(struct ledger_commit *commit, bool committed)
 
     if (committed && write(STDOUT_FILENO, &id, sizeof(id)) != sizeof(id))
         _exit(1);
+    atomic_fetch_add(&answered, 1);
 }
 
 static void __attribute__((noreturn)) submit_until_killed(void)
@@ -145,8 +149,8 @@ static void __attribute__((noreturn)) submit_until_killed(void)
     struct ledger *l = fixture_open(LEDGER_SYNC_NORMAL);
     for (unsigned i = 0;; i++) {
         unsigned slot = i % SLOTS;
-        if (i >= SLOTS)
-            usleep(1); /* slower than the writer: a slot is free again when its turn comes */
+        while (i - atomic_load(&answered) >= SLOTS)
+            usleep(50); /* answers come in order: this slot's has not come yet */
         records[slot] = fixture_record();
         commits[slot] = (struct ledger_commit){.record = &records[slot], .done = tell_id};
         ledger_submit(l, &commits[slot]);

@@ -128,6 +128,20 @@ static void test_bar(void **state)
     assert_true(quantile(&pooled, 0.95) <= 0.25);
 }
 
+/* The bar for those alone that are long enough to be sampled. */
+static void test_bar_of_sampled(void **state)
+{
+    (void)state;
+    static struct errors sampled;
+    for (size_t i = 0; i < n_samples; i++)
+        if (samples[i].text.n > 2048)
+            add_sample(&sampled, &samples[i], TOKENS_ANY);
+    assert_true(sampled.n > 300);
+    print_errors("over 2 KB", &sampled);
+    assert_true(quantile(&sampled, 0.5) <= 0.10);
+    assert_true(quantile(&sampled, 0.95) <= 0.25);
+}
+
 /* Without a family: measured against the families that it is the mean of. */
 static void test_default(void **state)
 {
@@ -243,10 +257,10 @@ static void test_family(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bar),       cmocka_unit_test(test_default),
-        cmocka_unit_test(test_long_text), cmocka_unit_test(test_edges),
-        cmocka_unit_test(test_request),   cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_family),
+        cmocka_unit_test(test_bar),     cmocka_unit_test(test_bar_of_sampled),
+        cmocka_unit_test(test_default), cmocka_unit_test(test_long_text),
+        cmocka_unit_test(test_edges),   cmocka_unit_test(test_request),
+        cmocka_unit_test(test_bytes),   cmocka_unit_test(test_family),
     };
     return cmocka_run_group_tests(tests, read_samples, NULL);
 }

@@ -33,6 +33,14 @@ static struct config_rule *add_rule(struct world *w, const char *name)
     return rule;
 }
 
+/* The same for every family. */
+static void prompt_of(struct world *w, uint32_t tokens)
+{
+    w->facts.tokens_in = tokens;
+    for (unsigned f = 0; f < TOKENS_FAMILIES; f++)
+        w->facts.tokens_by_family[f] = tokens;
+}
+
 static int set_up(void **state)
 {
     struct world *w = calloc(1, sizeof *w);
@@ -65,8 +73,8 @@ static int set_up(void **state)
     memcpy(w->aliases, aliases, sizeof aliases);
     w->config.aliases = w->aliases;
     w->config.n_aliases = sizeof aliases / sizeof *aliases;
-    w->facts = (struct inspect_facts){
-        .task = TASK_CODING, .confidence = 0.9, .complexity = 0.5, .tokens_in = 100, .window = 100};
+    w->facts = (struct inspect_facts){.task = TASK_CODING, .confidence = 0.9, .complexity = 0.5};
+    prompt_of(w, 100);
     w->question = (struct policy_question){
         .facts = &w->facts, .model = VIEW("auto"), .minute_of_day = 12 * 60};
     return 0;
@@ -438,20 +446,43 @@ static void needs_choose_the_model(void **state)
     assert_string_equal(w->err.param, "response_format");
 }
 
+/* A prompt in Hindi: one tokenizer's hundred is another's thousands. */
+static void windows_hold_the_count_of_their_family(void **state)
+{
+    struct world *w = *state;
+    w->facts.task = TASK_EXTRACTION;
+    w->backends[1].n_models = 1;
+    w->lab_models[0].family = TOKENS_QWEN;
+    w->desk_models[0].family = TOKENS_LLAMA3;
+    w->facts.tokens_by_family[TOKENS_QWEN] = 9000;
+    w->facts.tokens_by_family[TOKENS_LLAMA3] = 4000;
+    assert_true(decide(w));
+    assert_string_equal(order(w), "desk/llama3:latest openai/gpt-5-mini");
+    assert_string_equal(skipped(w), "lab: window 8192 < 9000 tokens");
+    w->facts.completion = 97;
+    assert_true(decide(w));
+    assert_string_equal(order(w), "openai/gpt-5-mini");
+    w->question.model = VIEW("qwen-7b");
+    w->openai_models[1].window = 8000;
+    w->openai_models[1].family = TOKENS_QWEN;
+    assert_false(decide(w));
+    assert_non_null(strstr(w->err.text, "9097 tokens (9000 of prompt)"));
+}
+
 static void windows_choose_the_model(void **state)
 {
     struct world *w = *state;
     w->facts.task = TASK_EXTRACTION;
-    w->facts.tokens_in = 5000;
-    w->facts.window = 5210;
+    prompt_of(w, 5000);
+    w->facts.completion = 210;
     assert_true(decide(w));
     assert_string_equal(order(w), "lab/qwen-7b openai/gpt-5-mini");
     assert_string_equal(skipped(w), "desk: window 4096 < 5210 tokens");
-    w->facts.window = 4096;
+    prompt_of(w, 3886);
     assert_true(decide(w));
     assert_string_equal(order(w), "lab/qwen-7b desk/llama3:latest openai/gpt-5-mini");
     /* Unknown windows never refuse. */
-    w->facts.window = 500000;
+    prompt_of(w, 499790);
     assert_true(decide(w));
     assert_string_equal(order(w), "openai/qwen-7b");
     w->backends[0].n_models = 1;
@@ -553,6 +584,7 @@ int main(void)
         CASE(first_rule_counts_and_may_set_the_task),
         CASE(needs_choose_the_model),
         CASE(windows_choose_the_model),
+        CASE(windows_hold_the_count_of_their_family),
         CASE(pins_do_not_lead_out_of_the_perimeter),
         CASE(no_backend_on_the_allowed_side),
         CASE(no_memory_is_an_error),

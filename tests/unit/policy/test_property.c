@@ -61,10 +61,12 @@ static void draw_fleet(struct world *w)
                                                  .models = w->models[i],
                                                  .n_models = draw(MODELS + 1)};
         for (unsigned k = 0; k < w->backends[i].n_models; k++)
-            w->models[i][k] = (struct policy_model){.name = model_names[draw(5)],
-                                                    .window = draw(3) ? 1000 * draw(9) : 0,
-                                                    .abilities = draw(8),
-                                                    .loaded = draw(2)};
+            w->models[i][k] =
+                (struct policy_model){.name = model_names[draw(5)],
+                                      .window = draw(3) ? 1000 * draw(9) : 0,
+                                      .family = (enum tokens_family)draw(TOKENS_FAMILIES),
+                                      .abilities = draw(8),
+                                      .loaded = draw(2)};
     }
 }
 
@@ -96,7 +98,9 @@ static void draw_world(struct world *w)
                                       .complexity = draw(101) / 100.0,
                                       .tokens_in = 100,
                                       .needs = draw(2) ? 0 : draw(8),
-                                      .window = draw(9000)};
+                                      .completion = draw(200)};
+    for (unsigned f = 0; f < TOKENS_FAMILIES; f++)
+        w->facts.tokens_by_family[f] = draw(9000);
     w->question = (struct policy_question){.facts = &w->facts,
                                            .model = asked[draw(sizeof asked / sizeof *asked)],
                                            .key = VIEW("key"),
@@ -129,7 +133,8 @@ static void assert_fits(const struct world *w, const struct plan *plan)
         for (unsigned k = 0; k < b->n_models; k++)
             fits |= view_eq(b->models[k].name, c->model) &&
                     (w->facts.needs & ~b->models[k].abilities) == 0 &&
-                    (b->models[k].window == 0 || b->models[k].window >= w->facts.window);
+                    (b->models[k].window == 0 ||
+                     b->models[k].window >= inspect_window(&w->facts, b->models[k].family));
         assert_true(fits);
         assert_true(c->reason.n > 0);
         assert_int_equal(c->available, b->available);

@@ -240,6 +240,30 @@ static void test_high_water_is_seen(void **state)
     run_on_loop(sample_stacks, NULL);
 }
 
+/* Work that arrives on a stopped loop does not keep it. */
+static unsigned late_results;
+
+static void late(void *arg)
+{
+    (void)arg;
+    late_results += task_sleep_ms(60000) == WAIT_CANCELLED;
+}
+
+static void spawns_late(void *arg)
+{
+    (void)arg;
+    loop_stop(loop_current());
+    assert_int_equal(task_sleep_ms(60000), WAIT_CANCELLED);
+    assert_non_null(task_spawn(loop_current(), "late", late, NULL));
+}
+
+static void test_a_stopped_loop_cancels_new_tasks(void **state)
+{
+    (void)state;
+    run_on_loop(spawns_late, NULL);
+    assert_int_equal(late_results, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +274,7 @@ int main(void)
         cmocka_unit_test(test_a_busy_task_lets_others_run),
         cmocka_unit_test(test_a_hook_runs_each_turn),
         cmocka_unit_test(test_high_water_is_seen),
+        cmocka_unit_test(test_a_stopped_loop_cancels_new_tasks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
