@@ -35,6 +35,10 @@ static void report(const struct config_backend *b, struct node *n, const struct 
         k->failed++;
         return;
     }
+    if (m->n == 0 && b->side == SIDE_OUTSIDE) {
+        printf("ok, but it lists no models\n");
+        return;
+    }
     printf("ok, %u model%s", m->n, m->n == 1 ? "" : "s");
     for (unsigned i = 0; i < m->n && i < 6; i++) {
         printf("%s%.*s", i ? ", " : ": ", VIEW_ARG(m->models[i].name));

@@ -75,7 +75,8 @@ static bool ask(struct node *n, const struct config_backend *b, const char *meth
     bool ok = send_probe(&call, n, &request, &deadlines, a, err) &&
               read_answer(&call, deadlines.head_ns, a, ret_body, err);
     if (ok && call.head.status / 100 != 2)
-        ok = error_set(err, ERROR_UPSTREAM_STATUS, "%s answered %d", path, call.head.status);
+        ok = error_set(err, call.head.status == 404 ? ERROR_NOT_FOUND : ERROR_UPSTREAM_STATUS,
+                       "%s answered %d", path, call.head.status);
     http_call_end(&call);
     return ok;
 }
@@ -94,7 +95,9 @@ static bool ask_models(struct node *n, const struct config_backend *b, int64_t t
                ask(n, b, "GET", "/api/ps", VIEW_NONE, timeout_ms, a, &more, err) &&
                models_from_ollama(list, more, out, err);
     if (!ask(n, b, "GET", "/v1/models", VIEW_NONE, timeout_ms, a, &list, err))
-        return false;
+        /* Some managed APIs have no list. That they say so is an answer, and all that is needed
+         * where the config names the models. */
+        return n->side == SIDE_OUTSIDE && b->n_models > 0 && err->code == ERROR_NOT_FOUND;
     /* llama.cpp's /props may be switched off; the list is enough then. */
     if (n->engine == ENGINE_LLAMACPP &&
         !ask(n, b, "GET", "/props", VIEW_NONE, timeout_ms, a, &more, &ignored))

@@ -18,7 +18,7 @@ enum {
 };
 
 /* What an attempt came to. */
-enum outcome { OUTCOME_ANSWERED, OUTCOME_NEXT, OUTCOME_FINAL };
+enum outcome { OUTCOME_ANSWERED, OUTCOME_NEXT, OUTCOME_NEXT_MODEL, OUTCOME_FINAL };
 
 struct attempt {
     const struct plan_candidate *candidate;
@@ -110,33 +110,77 @@ static int64_t retry_after_ms(const struct http_head *head)
     return (int64_t)((seconds < MAX_RETRY_AFTER_S ? seconds : MAX_RETRY_AFTER_S) * 1000);
 }
 
-/* Statuses that speak of the node, not of the request: another one may do better. */
-static bool about_the_node(int status)
+/* Statuses after which another candidate may do better. */
+static bool may_do_better(int status)
 {
-    return status >= 500 || status == 429 || status == 408 || status == 401 || status == 403 ||
-           status == 404 || status == 405 || (status >= 300 && status < 400);
+    return status >= 500 || status == 429 || status == 408 || (status >= 401 && status <= 405) ||
+           (status < 400 && status != 200);
 }
 
 static bool is_event_stream(const struct http_head *head)
 {
-    return view_starts(http_header_get(head, VIEW("content-type")), VIEW("text/event-stream"));
+    struct view type = http_header_get(head, VIEW("content-type")),
+                wanted = VIEW("text/event-stream");
+    return view_eq_nocase(view_first(type, wanted.n), wanted);
 }
+
+/* ---- windows --------------------------------------------------------------------------------- */
+
+/* Tokens; 0: not known. */
+static uint32_t window_of(const struct policy_fleet *fleet, const struct plan_candidate *c)
+{
+    const struct policy_backend *b = &fleet->backends[c->backend];
+
+    for (unsigned i = 0; i < b->n_models; i++)
+        if (view_eq(b->models[i].name, c->model))
+            return b->models[i].window;
+    return 0;
+}
+
+/* A bit for each candidate that may have room for what does not fit into this one's window: those
+ * with a larger window, or where one of the two is not known. */
+static uint32_t wider_ones(const struct exchange *x, const struct plan_candidate *than)
+{
+    struct policy_fleet fleet;
+    uint32_t wider = 0;
+
+    if (!fleet_view(x->fleet, x->arena, &fleet))
+        return 0;
+    uint32_t window = window_of(&fleet, than);
+    for (unsigned i = 0; i < x->plan->n_candidates; i++) {
+        const struct plan_candidate *c = &x->plan->candidates[i];
+        uint32_t other = window_of(&fleet, c);
+        bool tried = c == than || (x->too_long & (UINT32_C(1) << i)) != 0;
+        if (!tried && (window == 0 || other == 0 || other > window))
+            wider |= UINT32_C(1) << i;
+    }
+    return wider;
+}
+
+static bool may_go_on(const struct exchange *x, const struct plan_candidate *from)
+{
+    return wider_ones(x, from) >> (from - x->plan->candidates + 1) != 0; /* one behind it */
+}
+
+/* ---- the answer, by its status --------------------------------------------------------------- */
 
 static enum deliver_result receive(struct exchange *x, struct attempt *t)
 {
     int status = x->upstream_status = t->call.head.status;
 
-    if (about_the_node(status)) {
+    if (may_do_better(status)) {
         t->retry_after_ms = retry_after_ms(&t->call.head);
         error_set(&x->error, ERROR_UPSTREAM_STATUS, "%.*s answered %d",
                   VIEW_ARG(t->candidate->backend_name), status);
         return DELIVER_FAILED;
     }
-    if (status != 200)
-        return deliver_refusal(x, &t->call, t->deadline_ns, t->arena);
     x->answer = (struct llm_answer){.dialect = x->request.dialect,
                                     .model = x->request.model,
                                     .hide_usage = !x->request.include_usage};
+    if (status != 200) {
+        x->answer.usage.reported = true; /* nobody charges for what was refused */
+        return deliver_refusal(x, &t->call, t->deadline_ns, t->arena, may_go_on(x, t->candidate));
+    }
     if (!x->request.stream)
         return deliver_plain(x, &t->call, t->deadline_ns, t->arena);
     if (!is_event_stream(&t->call.head)) {
@@ -166,6 +210,15 @@ static void write_attempt(struct exchange *x, const struct attempt *t, struct vi
     json_put_close(&w);
 }
 
+/* Whether a failed attempt speaks against the node itself. Not when it only lacks the model, and
+ * not when the fault was ours. */
+static bool blames_node(const struct exchange *x, const struct attempt *t)
+{
+    bool lacks = x->error.code == ERROR_UPSTREAM_STATUS &&
+                 (t->call.head.status == 404 || t->call.head.status == 405);
+    return !lacks && error_info(x->error.code)->may_fail_over;
+}
+
 static enum outcome conclude(struct exchange *x, struct attempt *t, enum deliver_result result)
 {
     struct node *n = t->use.node;
@@ -179,8 +232,8 @@ static enum outcome conclude(struct exchange *x, struct attempt *t, enum deliver
         write_attempt(x, t, x->outcome);
         return OUTCOME_ANSWERED;
     case DELIVER_CANCELLED:
-        x->node = n;
-        x->answered_by = t->candidate;
+        x->node = t->call.sent ? n : NULL; /* nobody charges for what was never asked */
+        x->answered_by = t->call.sent ? t->candidate : NULL;
         error_set(&x->error, ERROR_CLIENT_GONE, "the client left before its answer was complete");
         break;
     case DELIVER_CUT:
@@ -188,6 +241,11 @@ static enum outcome conclude(struct exchange *x, struct attempt *t, enum deliver
         x->answered_by = t->candidate;
         atomic_fetch_add_explicit(&x->gateway->stats.cut_streams, 1, memory_order_relaxed);
         break;
+    case DELIVER_TOO_LONG: /* nothing is wrong with the node */
+        node_succeeded(n);
+        x->too_long |= ~wider_ones(x, t->candidate);
+        write_attempt(x, t, view_str(error_info(ERROR_PROMPT_TOO_LONG)->wire));
+        return OUTCOME_NEXT_MODEL;
     case DELIVER_FAILED:
         break;
     }
@@ -195,7 +253,8 @@ static enum outcome conclude(struct exchange *x, struct attempt *t, enum deliver
     if (result == DELIVER_CANCELLED)
         return OUTCOME_FINAL;
     stats_attempt_failed(&x->gateway->stats, t->candidate->backend_name, n->side);
-    if (node_failed(n, &x->error, x->config->breaker_failures, t->retry_after_ms))
+    if (blames_node(x, t) &&
+        node_failed(n, &x->error, x->config->breaker_failures, t->retry_after_ms))
         log_node_opened(n, &x->error);
     x->retry_after_ms = t->retry_after_ms;
     return result == DELIVER_FAILED && error_info(x->error.code)->may_fail_over ? OUTCOME_NEXT
@@ -211,6 +270,8 @@ static enum outcome attempt_node(struct exchange *x, const struct plan_candidate
 
     if (!node_begin(node, &t.use))
         return OUTCOME_NEXT; /* open, and somebody else tries it already */
+    if (x->n_attempts > 0)
+        atomic_fetch_add_explicit(&x->gateway->stats.failovers, 1, memory_order_relaxed);
     t.arena = arena_new_child(x->arena);
     if (!t.arena) {
         node_end(&t.use, 0);
@@ -233,29 +294,29 @@ static enum outcome attempt_node(struct exchange *x, const struct plan_candidate
     int64_t share_ns = node_end(&t.use, tokens);
     if (x->node == node)
         x->share_ns = share_ns;
-    if (outcome == OUTCOME_NEXT)
+    if (outcome == OUTCOME_NEXT || outcome == OUTCOME_NEXT_MODEL)
         arena_free(t.arena); /* an answer's bytes may still be held in it */
     return outcome;
 }
 
 /* ---- the chain ------------------------------------------------------------------------------ */
 
-static enum outcome attempt_all(struct exchange *x, bool desperate)
+/* `tried` has a mask of nodes for each candidate. */
+static enum outcome attempt_all(struct exchange *x, uint64_t *tried, bool desperate)
 {
     for (unsigned i = 0; i < x->plan->n_candidates; i++) {
         const struct plan_candidate *c = &x->plan->candidates[i];
-        uint64_t tried = 0;
         struct node *node;
-        while ((node = fleet_pick(x->fleet, c->backend, c->model, &tried, desperate))) {
-            /* In the second round only what the first one left out. */
-            if (desperate && !atomic_load_explicit(&node->open, memory_order_relaxed))
-                continue;
+        if (x->too_long & (UINT32_C(1) << i))
+            continue;
+        while ((node = fleet_pick(x->fleet, c->backend, c->model, &tried[i], desperate))) {
             if (x->n_attempts >= MAX_ATTEMPTS || clock_mono_ns() >= x->deadline_ns)
                 return OUTCOME_FINAL;
             enum outcome outcome = attempt_node(x, c, node);
+            if (outcome == OUTCOME_NEXT_MODEL)
+                break;
             if (outcome != OUTCOME_NEXT)
                 return outcome;
-            atomic_fetch_add_explicit(&x->gateway->stats.failovers, 1, memory_order_relaxed);
         }
     }
     return OUTCOME_NEXT;
@@ -268,7 +329,7 @@ static int64_t retry_at(struct exchange *x)
 
     for (unsigned i = 0; i < x->plan->n_candidates; i++) {
         int64_t at = fleet_retry_at(x->fleet, x->plan->candidates[i].backend);
-        if (at < earliest)
+        if (at < earliest && !(x->too_long & (UINT32_C(1) << i)))
             earliest = at;
     }
     return earliest;
@@ -312,9 +373,10 @@ bool exchange_attempt(struct exchange *x)
     x->deadline_ns = x->began_ns + chain_total_ms(x) * NS_PER_MS;
     io_watch_peer(&x->client->stream.io, task_current());
     for (;;) {
-        enum outcome outcome = attempt_all(x, false);
+        uint64_t tried[PLAN_MAX_CANDIDATES] = {0};
+        enum outcome outcome = attempt_all(x, tried, false);
         if (outcome == OUTCOME_NEXT)
-            outcome = attempt_all(x, true);
+            outcome = attempt_all(x, tried, true);
         if (outcome == OUTCOME_ANSWERED)
             return true;
         if (outcome == OUTCOME_FINAL)

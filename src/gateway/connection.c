@@ -95,8 +95,6 @@ static bool answer_error(struct exchange *x)
 {
     struct buf body = BUF_MAX(16 * 1024);
 
-    if (x->error.code == ERROR_BAD_METHOD)
-        x->upstream_heads = VIEW("allow: GET, HEAD, POST\r\n");
     llm_error_write(LLM_OPENAI_CHAT, &x->error, &body);
     bool keep = answer(x, error_info(x->error.code)->http_status, VIEW("application/json"),
                        buf_view(&body));
@@ -109,6 +107,28 @@ static bool serve_chat(struct exchange *x)
     return exchange_run(x);
 }
 
+static unsigned hex_value(char c)
+{
+    return c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 32) - 'a' + 10);
+}
+
+/* Clients write the slash of "inside/NAME" as %2F. A path's escapes are whole: its reader saw to
+ * that. */
+static struct view percent_decoded(struct view v, struct arena *a)
+{
+    char *to = arena_bytes(a, v.n + 1);
+    size_t n = 0;
+
+    if (!to)
+        return v;
+    for (size_t i = 0; i < v.n; i++) {
+        bool escape = v.p[i] == '%' && v.n - i > 2;
+        to[n++] = escape ? (char)(hex_value(v.p[i + 1]) << 4 | hex_value(v.p[i + 2])) : v.p[i];
+        i += escape ? 2 : 0;
+    }
+    return view_of(to, n);
+}
+
 static bool serve_models(struct exchange *x)
 {
     struct view only = VIEW_NONE;
@@ -116,7 +136,7 @@ static bool serve_models(struct exchange *x)
     bool keep;
 
     if (view_starts(x->head->path, VIEW("/v1/models/")))
-        only = view_skip(x->head->path, sizeof("/v1/models/") - 1);
+        only = percent_decoded(view_skip(x->head->path, sizeof("/v1/models/") - 1), x->arena);
     if (exchange_identify(x) && models_write(x->fleet, only, x->arena, &body, &x->error))
         keep = answer(x, 200, VIEW("application/json"), buf_view(&body));
     else
@@ -155,6 +175,7 @@ static bool route(struct exchange *x)
             continue;
         if (routes[i].post ? method == HTTP_POST : method == HTTP_GET || method == HTTP_HEAD)
             return routes[i].serve(x);
+        x->upstream_heads = routes[i].post ? VIEW("allow: POST\r\n") : VIEW("allow: GET, HEAD\r\n");
         error_set(&x->error, ERROR_BAD_METHOD, "%.*s takes %s, not %.*s", VIEW_ARG(routes[i].path),
                   routes[i].post ? "POST" : "GET", VIEW_ARG(view_first(x->head->method_text, 20)));
         return answer_error(x);

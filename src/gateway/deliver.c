@@ -113,12 +113,14 @@ enum deliver_result deliver_plain(struct exchange *x, struct http_call *call, in
 }
 
 enum deliver_result deliver_refusal(struct exchange *x, struct http_call *call, int64_t deadline_ns,
-                                    struct arena *attempt)
+                                    struct arena *attempt, bool may_go_on)
 {
     struct view body, type = http_header_get(&call->head, VIEW("content-type"));
 
     if (!read_whole(x, call, REFUSAL_BYTES, deadline_ns, attempt, &body))
         return DELIVER_FAILED;
+    if (may_go_on && llm_error_is_too_long(body))
+        return DELIVER_TOO_LONG;
     x->outcome = view_str(error_info(ERROR_UPSTREAM_REJECTED)->wire);
     keep_upstream_heads(x, &call->head);
     x->held[0] =
@@ -280,11 +282,16 @@ static enum deliver_result relay_stream(struct relay *r, int64_t between_ns, int
             error_set(&x->error, ERROR_UPSTREAM_CUT, "the stream ended before its end mark");
             return failed(x);
         }
-        if (!take_events(r, bytes) || !send_events(r))
+        bool ok = take_events(r, bytes);
+        int64_t before = loop_now_ns();
+        /* What came in front of a failure is the client's all the same, once it gets the rest. */
+        bool sent = ok || (x->streaming && buf_ok(&r->out)) ? send_events(r) : true;
+        if (!ok || !sent)
             return failed(x);
         /* The clock between tokens stood still while the client was the slow one. */
+        patience += loop_now_ns() - before;
         if (x->streaming && r->progress)
-            patience = clock_mono_ns() + between_ns;
+            patience = loop_now_ns() + between_ns;
     }
     if (!x->streaming) {
         error_set(&x->error, ERROR_UPSTREAM_CUT, "the stream ended without content");

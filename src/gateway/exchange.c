@@ -1,11 +1,13 @@
 #include "gateway/exchange.h"
 
+enum { LEDGER_RETRY_MS = 1000 };
+
 bool exchange_run(struct exchange *x)
 {
     bool ok = exchange_admit(x)            /* not draining, the ledger writes */
               && exchange_identify(x)      /* key -> name */
-              && exchange_read(x)          /* bytes -> request */
-              && exchange_inspect(x)       /* request -> task, complexity, tokens, needs */
+              && exchange_receive(x)       /* socket -> body */
+              && exchange_inspect(x)       /* body -> request; task, complexity, tokens, needs */
               && exchange_decide(x)        /* facts + policy + fleet -> plan */
               && (exchange_recall(x)       /* known already? */
                   || exchange_attempt(x)); /* ask the candidates in turn, deliver as it comes */
@@ -16,6 +18,8 @@ bool exchange_run(struct exchange *x)
     if (!recorded && x->error.code == ERROR_NONE) {
         error_set(&x->error, ERROR_LEDGER_UNAVAILABLE, "the ledger cannot be written");
         error_hint(&x->error, "Free disk space on the gateway; it goes on by itself.");
+        x->status = error_info(x->error.code)->http_status;
+        x->retry_after_ms = LEDGER_RETRY_MS;
     }
     exchange_release(x);
     return !x->close;

@@ -44,6 +44,7 @@ struct exchange {
     int64_t first_token_ns;
     struct buf attempts; /* JSON, without the closing bracket */
     unsigned n_attempts;
+    uint32_t too_long; /* a bit for each candidate whose window the prompt does not fit into */
     struct view notes;
     int status;             /* what the client gets */
     int upstream_status;    /* of the last attempt that got one */
@@ -66,8 +67,8 @@ bool exchange_run(struct exchange *x);
 
 bool exchange_admit(struct exchange *x) MUST_CHECK;    /* admit.c: can anything be served now */
 bool exchange_identify(struct exchange *x) MUST_CHECK; /* identify.c: who calls */
-bool exchange_read(struct exchange *x) MUST_CHECK;     /* read.c: the body, the dialect */
-bool exchange_inspect(struct exchange *x) MUST_CHECK;  /* inspect.c: the facts */
+bool exchange_receive(struct exchange *x) MUST_CHECK;  /* receive.c: the body */
+bool exchange_inspect(struct exchange *x) MUST_CHECK;  /* inspect.c: the request, the facts */
 bool exchange_decide(struct exchange *x) MUST_CHECK;   /* decide.c: the plan */
 /* recall.c: an answer that is known already (support questions). True: it was answered. */
 bool exchange_recall(struct exchange *x);
@@ -82,6 +83,7 @@ void exchange_release(struct exchange *x);
 enum deliver_result {
     DELIVER_DONE,      /* answered: what is left to send is held */
     DELIVER_FAILED,    /* nothing reached the client: the next candidate may be asked */
+    DELIVER_TOO_LONG,  /* the model's window is too small, and another candidate's may be not */
     DELIVER_CUT,       /* failed after the client got its first bytes */
     DELIVER_CANCELLED, /* the client left */
 };
@@ -91,9 +93,10 @@ enum deliver_result deliver_plain(struct exchange *x, struct http_call *call, in
 enum deliver_result deliver_stream(struct exchange *x, struct http_call *call,
                                    const struct config_backend *backend, int64_t first_token_ns,
                                    int64_t deadline_ns);
-/* An answer of the upstream that is final although it is an error: its bytes are the client's. */
+/* An answer of the upstream that is final although it is an error: its bytes are the client's. With
+ * `may_go_on` a prompt that is too long for this model is left to another one. */
 enum deliver_result deliver_refusal(struct exchange *x, struct http_call *call, int64_t deadline_ns,
-                                    struct arena *attempt);
+                                    struct arena *attempt, bool may_go_on);
 
 /* The head of an answer up to and with its empty line. `length` SIZE_MAX: chunked. */
 struct view deliver_head(struct exchange *x, int status, struct view type, size_t length);

@@ -16,6 +16,7 @@
 enum {
     HANG_MS = 5000, /* a loop that does not turn for so long is ended */
     WATCH_MS = 250,
+    LAST_LOOKS = 4,       /* of these, the last before that end */
     TRIM_MS = 5000,       /* how often idle upstream connections are looked at */
     HOURS_MS = 60 * 1000, /* how often the nodes' hours are written */
     LAST_MS = 5,          /* how often the last tasks of a loop are looked for */
@@ -279,14 +280,18 @@ static void *run_loop(void *arg)
 }
 
 /* Ends a process whose loop hangs: the parent starts a new one. A crash costs the streams in
- * flight, a hang would cost everything. */
+ * flight, a hang would cost everything. Where the whole process stood still (a paused machine, a
+ * debugger), the last looks give its loops the time to turn. */
 static void *watch_loops(void *arg)
 {
     struct gateway *g = arg;
+    unsigned late[HTTP_MAX_LOOPS] = {0};
+    int64_t limit_ns = (HANG_MS - LAST_LOOKS * WATCH_MS) * NS_PER_MS;
 
     for (;;) {
         for (unsigned i = 0; i < g->n_loops; i++) {
-            if (loop_busy_ns(g->loops[i]) > HANG_MS * NS_PER_MS) {
+            late[i] = loop_busy_ns(g->loops[i]) > limit_ns ? late[i] + 1 : 0;
+            if (late[i] > LAST_LOOKS) {
                 log_error("hang", "loop=%u did not turn for %d ms; aborting", i, HANG_MS);
                 abort();
             }
@@ -336,6 +341,7 @@ static bool prepare(struct gateway *g, struct config *c, const struct gateway_so
     pthread_mutex_init(&g->mutex, NULL);
     for (unsigned i = 0; i < g->n_loops; i++) {
         list_init(&g->connections[i]);
+        g->memories[i] = inspect_memory_new();
         g->loops[i] = loop_new(i, err);
         if (!g->loops[i] || !task_spawn(g->loops[i], "house", keep_house, g))
             return false;
@@ -385,8 +391,10 @@ static void close_all(struct gateway *g)
     ledger_close(g->ledger);
     fleet_unref(g->fleet);
     node_free_all();
-    for (unsigned i = 0; i < g->n_loops; i++)
+    for (unsigned i = 0; i < g->n_loops; i++) {
+        inspect_memory_free(g->memories[i]);
         loop_free(g->loops[i]);
+    }
     pthread_mutex_destroy(&g->mutex);
 }
 

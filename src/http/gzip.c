@@ -1,5 +1,7 @@
 #include "http/gzip.h"
 
+#include "run/task.h"
+
 #include <zlib.h>
 
 enum { STEP_BYTES = 64 * 1024, GZIP_WINDOW = 15 + 16 };
@@ -13,6 +15,7 @@ bool gzip_decode(struct view packed, struct buf *out, struct error *err)
     if (packed.n > UINT32_MAX || inflateInit2(&z, GZIP_WINDOW) != Z_OK)
         return error_set(err, ERROR_NO_MEMORY, "no memory to decode a gzip body");
     while (state == Z_OK && !too_long) {
+        task_fair(); /* a body of many megabytes must not keep the others waiting */
         /* A full buffer may be the whole: the end mark that follows it needs no room. */
         Bytef beyond;
         size_t room = out->max - out->len;

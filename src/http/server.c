@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_PIECES = 24 };
+enum { MAX_PIECES = 24, LINGER_MS = 1000 };
 
 bool http_server_open(struct http_server *c, int fd, const struct http_limits *limits,
                       struct error *err)
@@ -18,8 +18,22 @@ bool http_server_open(struct http_server *c, int fd, const struct http_limits *l
     return stream_accept(&c->stream, fd, err);
 }
 
+/* Closing with input that nobody read makes the kernel reset the connection, and the answer may be
+ * lost with it (RFC 9112, 9.6). So what the client still sends is read for a moment. */
+static void linger(struct http_server *c)
+{
+    char *scratch = loop_scratch(loop_current());
+    int64_t until = loop_now_ns() + LINGER_MS * NS_PER_MS;
+
+    shutdown(c->stream.io.fd, SHUT_WR);
+    while (stream_read(&c->stream, scratch, LOOP_SCRATCH_BYTES, until) > 0 && loop_now_ns() < until)
+        ;
+}
+
 void http_server_close(struct http_server *c)
 {
+    if (!c->body_taken && !c->failed)
+        linger(c);
     free(c->early);
     buf_done(&c->in);
     stream_close(&c->stream);
@@ -71,6 +85,13 @@ static enum http_server_result split(struct http_server *c, const struct http_li
     return HTTP_SERVER_OK;
 }
 
+/* Where the head ends, or 0. Of a lone CR nobody knows yet whether it begins an empty line. */
+static size_t find_end(struct view v, size_t *scanned)
+{
+    bool unclear = v.n == 0 || (v.n == 1 && v.p[0] == '\r');
+    return unclear ? 0 : http_head_end(v, scanned);
+}
+
 /* Empty lines before a request line are skipped (RFC 9112, 2.2). */
 static struct view skip_empty_lines(struct view v)
 {
@@ -90,6 +111,7 @@ enum http_server_result http_server_head(struct http_server *c, const struct htt
     ssize_t got;
 
     c->answered_interim = false;
+    c->in.max = limits->max_head + LOOP_SCRATCH_BYTES; /* a reload may have changed it */
     take(c, c->in.len - bytes.n);
     if (c->in.len == 0) {
         /* A head that comes whole, as nearly all do, is read where the socket put it. */
@@ -98,14 +120,14 @@ enum http_server_result http_server_head(struct http_server *c, const struct htt
         if (got <= 0)
             return HTTP_SERVER_CLOSED;
         bytes = skip_empty_lines(view_of(scratch, (size_t)got));
-        end = bytes.n ? http_head_end(bytes, &scanned) : 0;
+        end = find_end(bytes, &scanned);
         if (end > 0 && end <= limits->max_head)
             return split(c, limits, bytes, end, a, ret_head, err);
         buf_append(&c->in, bytes);
     }
     deadline = loop_now_ns() + limits->head_ms * NS_PER_MS;
     for (;;) {
-        end = c->in.len ? http_head_end(buf_view(&c->in), &scanned) : 0;
+        end = find_end(buf_view(&c->in), &scanned);
         if (end > 0 && end <= limits->max_head)
             return split(c, limits, buf_view(&c->in), end, a, ret_head, err);
         if (end > 0 || c->in.len >= limits->max_head) {

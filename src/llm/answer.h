@@ -51,6 +51,9 @@ bool llm_answer_plain(struct llm_answer *answer, struct view body, struct arena 
  * bounded and without control characters; `fallback` when there is none. */
 struct view llm_error_message(struct view body, struct arena *a, struct view fallback);
 
+/* Whether an upstream's error body says that the prompt does not fit into its model's window. */
+bool llm_error_is_too_long(struct view body);
+
 /* The client dialect's error object (with a newline behind it). */
 void llm_error_write(enum llm_dialect dialect, const struct error *err, struct buf *out);
 /* The client dialect's error event; no end mark follows it. */

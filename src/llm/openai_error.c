@@ -2,6 +2,8 @@
 #include "llm/openai_chat.h"
 #include "json/writer.h"
 
+#include <stdio.h>
+
 /* The string under `name` in the object that comes next; anything else is passed over. */
 static bool take_message(struct json_reader *r, struct json_text *ret_text)
 {
@@ -88,23 +90,77 @@ struct view llm_error_message(struct view body, struct arena *a, struct view fal
     return kept.n ? kept : fallback;
 }
 
+/* Engines name it in different places: llama.cpp by its type, OpenAI by its code, vLLM by the
+ * parameter, Ollama, SGLang and older ones only in their sentence. */
+static bool names_the_window(struct view key, struct json_text text)
+{
+    char decoded[OPENAI_ERROR_TEXT];
+
+    if (view_eq(key, VIEW("type")))
+        return json_text_eq(text, VIEW("exceed_context_size_error"));
+    if (view_eq(key, VIEW("code")))
+        return json_text_eq(text, VIEW("context_length_exceeded"));
+    if (view_eq(key, VIEW("param")))
+        return json_text_eq(text, VIEW("input_tokens"));
+    if (!view_eq(key, VIEW("message")) && !view_eq(key, VIEW("error")))
+        return false;
+    size_t n = json_decode_prefix(decoded, sizeof(decoded), text);
+    return view_find_nocase(view_of(decoded, n), VIEW("context length")) != VIEW_NPOS;
+}
+
+/* The object that comes next; the one under `error` too, when it stands in the outermost. */
+static bool window_is_named(struct json_reader *r, bool outermost)
+{
+    struct json_object o;
+    struct json_text text;
+    bool found = false;
+
+    json_object_begin(r, &o);
+    while (json_object_next(r, &o)) {
+        bool deeper = outermost && json_key_is(&o, "error") && json_peek(r) == JSON_OBJECT;
+        if (deeper)
+            found |= window_is_named(r, false);
+        else if (json_peek(r) != JSON_STRING)
+            json_skip(r);
+        else if (json_string(r, &text))
+            found |= names_the_window(o.key, text);
+    }
+    return found;
+}
+
+bool llm_error_is_too_long(struct view body)
+{
+    struct json_reader r;
+
+    json_begin(&r, body);
+    bool found = window_is_named(&r, true);
+    return json_end(&r) && found;
+}
+
+/* What happened and what to do about it, as sentences: "a; do b" or "A. Do b." */
+static struct view sentences(const struct error *err, char *to, size_t room)
+{
+    size_t n = strlen(err->text);
+    char end = n ? err->text[n - 1] : '.', begin = err->hint[0];
+    const char *between = !begin                         ? ""
+                          : strchr(".!?", end)           ? " "
+                          : begin >= 'A' && begin <= 'Z' ? ". "
+                                                         : "; ";
+
+    int written = snprintf(to, room, "%s%s%s", err->text, between, err->hint);
+    return view_of(to, (size_t)written < room ? (size_t)written : room - 1);
+}
+
 static void write_object(const struct error *err, struct buf *out)
 {
     const struct error_info *info = error_info(err->code);
     struct json_writer w = JSON_WRITER(out);
-    char message[sizeof(err->text) + sizeof(err->hint) + 1];
-    size_t n = strlen(err->text), hint = strlen(err->hint);
+    char message[sizeof(err->text) + sizeof(err->hint) + 2];
 
-    memcpy(message, err->text, n);
-    if (hint) {
-        message[n++] = ' ';
-        memcpy(message + n, err->hint, hint);
-        n += hint;
-    }
     json_put_object(&w);
     json_put_key(&w, VIEW("error"));
     json_put_object(&w);
-    json_put_member_string(&w, VIEW("message"), view_of(message, n));
+    json_put_member_string(&w, VIEW("message"), sentences(err, message, sizeof(message)));
     json_put_member_string(&w, VIEW("type"), view_str(info->type));
     json_put_key(&w, VIEW("param"));
     if (err->param[0])

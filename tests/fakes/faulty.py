@@ -203,6 +203,8 @@ class Upstream:
         self.host, self.port = host, port
         self.lock = threading.Lock()
         self.healthy = True  # False: probes are answered 503
+        self.probe_delay = 0
+        self.lists = True    # False: there is no /v1/models
         self.reset()
         self._script = Auto()
         self._listener = None
@@ -290,6 +292,9 @@ class Upstream:
             with self.lock:
                 self._sockets.add(sock)
                 self.connections.append(connection)
+            if not self._up:  # accepted while it went down
+                _reset(sock)
+                return
             buffered = b""
             while buffered is not None:
                 buffered = self._exchange(connection, buffered)
@@ -325,6 +330,7 @@ class Upstream:
         if not exchange.chat:
             with self.lock:
                 self.probes.append(exchange)
+            time.sleep(self.probe_delay)
             sock.sendall(self._habit(exchange))
             return data
         with self.lock:
@@ -385,7 +391,7 @@ class Upstream:
         if not self.healthy:
             return failing(503, "Loading model")[0]
         path = request.path
-        if path == "/v1/models":
+        if path == "/v1/models" and self.lists:
             data = []
             for name in self.models:
                 model = {"id": name, "object": "model", "created": 1, "owned_by": self.engine}

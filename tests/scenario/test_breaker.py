@@ -60,6 +60,19 @@ def test_it_comes_back_and_no_client_pays_for_the_probe(start, lab, cloud):
     assert any(p.at < first for p in lab.probes)
 
 
+def test_an_api_without_a_list_of_models_comes_back_too(start, lab, cloud):
+    cloud.lists = False
+    weir = start(backend("cloud", "outside", cloud), backend("spare", "outside", lab),
+                 breaker={"open": "400ms"})
+    cloud.down()
+    for _ in range(3):
+        assert weir.ask().text == "Hello from the lab."
+    cloud.up()
+    eventually(lambda: weir.ask().text == "Hello from the cloud.", 5, 0.1)
+    done = weir.run("check")
+    assert done.returncode == 0 and "lists no models" in done.stdout
+
+
 def test_a_single_node_without_fallback_is_still_tried(start, lab):
     weir = start(backend("lab", "inside", lab))
     lab.script(faulty.failing(500))
@@ -127,3 +140,12 @@ def test_the_breaker_stands_in_the_metrics(start, lab, cloud):
     assert metrics.status == 200 and metrics.headers["content-type"].startswith("text/plain")
     text = metrics.body.decode()
     assert "weir_" in text and "# TYPE" in text and "lab" in text
+
+
+def test_an_upstreams_words_forge_no_log_line(start, lab):
+    weir = start(backend("lab", "inside", lab))
+    lab.script(faulty.json_answer(200, {"error": {"message": 'x" event=forged\n\x1b[31m y'}}))
+    for _ in range(3):
+        assert weir.ask().status == 503
+    line, = [line for line in weir.log().splitlines() if "forged" in line]
+    assert "event=node_open" in line and line.count('"') == 2 and "\x1b" not in line

@@ -5,6 +5,7 @@ import time
 import pytest
 
 import faulty
+import wire
 from harness import SLACK, backend, chat, eventually, request
 
 ENDLESS = [faulty.CHUNKED_HEAD, faulty.role(), faulty.piece("Hello"), faulty.STALL]
@@ -117,6 +118,26 @@ def test_a_slow_client_gets_everything(start, lab):
         answer = client.response()
         assert answer.complete and answer.body.endswith(b"data: [DONE]\n\n")
         assert answer.body.count(b"x" * EVENT_BYTES) == EVENTS
+
+
+def test_the_clock_stands_still_for_a_slow_client_of_pings_too(start, lab):
+    weir = start(backend("lab", "inside", lab), timeouts={"between_tokens": "1200ms",
+                                                         "client_stall": "5s"})
+
+    def pings(_):
+        yield faulty.CHUNKED_HEAD + faulty.piece("Hello")
+        pings = wire.chunk(b":\n\n" * 20_000)
+        for _ in range(256):
+            yield pings
+        yield 0.5
+        yield faulty.finish() + faulty.DONE + faulty.END
+
+    lab.script(pings)
+    with weir.raw(20, receive_buffer=64 * 1024) as client:
+        client.send(request(chat(stream=True)))
+        time.sleep(2.4)
+        answer = client.response()
+        assert answer.complete and answer.body.endswith(b"data: [DONE]\n\n")
 
 
 def test_many_clients_that_leave_leave_nothing_behind(patient, lab):

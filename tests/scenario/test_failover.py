@@ -179,6 +179,65 @@ def test_an_event_without_content_does_not_count(pair, lab, change):
     assert_failed_over(pair, pair.ask(stream=True), True)
 
 
+# refusals
+
+TOO_LONG = {
+    "llamacpp": {"code": 400, "message": "request (5031 tokens) exceeds the available context size",
+                 "type": "exceed_context_size_error", "n_prompt_tokens": 5031, "n_ctx": 2048},
+    "openai": {"message": "too long", "type": "invalid_request_error", "param": "messages",
+               "code": "context_length_exceeded"},
+    "vllm": {"message": "too long", "type": "BadRequestError", "param": "input_tokens",
+             "code": 400},
+}
+
+
+def windows(start, lab, cloud, inside, outside):
+    return start(backend("lab", "inside", lab, models=[{"name": "lab-model", **inside}]),
+                 backend("cloud", "outside", cloud, models=[{"name": "cloud-model", **outside}]))
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("engine", TOO_LONG)
+def test_a_prompt_that_is_too_long_after_all_goes_on(start, lab, cloud, engine, stream):
+    """Weir's count is an estimate; the engine's is not."""
+    weir = windows(start, lab, cloud, {"window": 2048}, {"window": 4096})
+    lab.script(faulty.json_answer(400, {"error": TOO_LONG[engine]}, reason="Bad Request"))
+    for _ in range(5):
+        answer = weir.ask(stream=stream)
+        assert_failed_over(weir, answer, stream)
+        assert weir.record(answer)["attempts"][0]["outcome"] == "context_length_exceeded"
+    assert len(lab.chats) == 5  # it is the prompt that was refused, not the node that failed
+
+
+@pytest.mark.parametrize("inside, outside", [(4096, 4096), (4096, 2048)])
+def test_a_prompt_that_is_too_long_for_all_is_refused(start, lab, cloud, inside, outside):
+    weir = windows(start, lab, cloud, {"window": inside}, {"window": outside})
+    lab.script(faulty.json_answer(400, {"error": TOO_LONG["llamacpp"]}, reason="Bad Request"))
+    answer = weir.ask()
+    assert answer.status == 400 and answer.error == TOO_LONG["llamacpp"]
+    assert not cloud.chats
+
+
+@pytest.mark.parametrize("status", [204, 302, 401, 402, 403, 404, 408, 429, 529])
+def test_a_status_that_speaks_of_the_node_fails_over(pair, lab, status):
+    lab.script([wire.head(status, [("content-length", 0), ("location", "/")], "Whatever")])
+    assert_failed_over(pair, pair.ask(), False)
+
+
+def test_the_type_of_a_stream_is_read_without_case(pair, lab):
+    head = wire.head(200, [("Content-Type", "Text/Event-Stream"), ("transfer-encoding", "chunked")])
+    lab.script([head, faulty.piece("still a stream"), faulty.finish(), faulty.DONE, faulty.END])
+    assert pair.ask(stream=True).stream_text == "still a stream"
+
+
+def test_failovers_are_counted_once_each(pair, lab, cloud):
+    lab.down()
+    assert pair.ask().status == 200
+    cloud.down()
+    assert pair.ask().status == 503
+    assert pair.metrics()["weir_failovers_total"] == 2
+
+
 # behind it
 
 CUTS = {
@@ -305,3 +364,11 @@ def test_the_config_can_be_read_back():
     """The harness's own YAML: what it writes is what was meant."""
     text = config_of(backend("a", "inside", "http://x", engine="vllm", models=["m"]))
     assert text["backends"][0]["nodes"] == ["http://x"]
+
+
+def test_what_came_with_the_error_arrives_in_front_of_it(pair, lab):
+    error = wire.chunk(wire.event(wire.error("lost the GPU", "server_error")))
+    lab.script([faulty.CHUNKED_HEAD, faulty.piece("one "), 0.2, faulty.piece("two") + error])
+    answer = pair.ask(stream=True)
+    assert "lost the GPU" in answer.events[-1]["error"]["message"]
+    assert [e["choices"][0]["delta"]["content"] for e in answer.events[:-1]] == ["one ", "two"]

@@ -352,6 +352,20 @@ def test_wrong_paths_and_methods(weir, method, path, status, code):
         client.send(request(b"", path=path, method=method))
         answer = client.response()
     assert answer.status == status and answer.error["code"] == code
+    allowed = {"/v1/chat/completions": "POST", "/v1/models": "GET, HEAD"}.get(path)
+    assert answer.headers.get("allow") == (allowed if status == 405 else None)
+
+
+@pytest.mark.parametrize("name", ["inside/lab-model", "inside%2Flab-model", "inside%2flab%2Dmodel"])
+def test_one_model_by_its_name(weir, name):
+    assert weir.get(f"/v1/models/{name}").json["id"] == "inside/lab-model"
+
+
+@pytest.mark.parametrize("name", ["inside%2Flab-mode", "lab-model%2F", "%00",
+                                  "inside%252Flab-model"])
+def test_a_model_that_is_not_there(weir, name):
+    answer = weir.get(f"/v1/models/{name}")
+    assert answer.status == 404 and answer.error["code"] == "model_not_found"
 
 
 def test_a_prompt_longer_than_every_window(start, lab):
@@ -368,3 +382,16 @@ def test_a_prompt_longer_than_one_window_goes_on(start, lab, cloud):
     answer = weir.ask("many words " * 2000)
     assert answer.text == "Hello from the cloud."
     assert not lab.chats
+
+
+def test_a_refused_client_that_goes_on_sending_is_not_reset(weir):
+    """A reset may take the answer with it, so the end must be a proper one."""
+    with weir.raw() as client:
+        client.send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
+                    b"Content-Length: 99999999\r\n\r\n")
+        answer = client.response()
+        assert answer.status == 413 and answer.headers["connection"] == "close"
+        for _ in range(20):
+            client.send(b"x" * 65536)
+        assert client.sock.recv(1) == b""
+        assert client.closed(3)  # but nobody is listened to for ever

@@ -204,9 +204,12 @@ def test_a_full_disk_stops_answers_until_there_is_room(start, lab, small_disk):
     weir = start(backend("lab", "inside", lab), ledger={"path": str(small_disk / "weir.db")})
     assert weir.ask().status == 200
     lab.queue(faulty.Stream("a", "b", "c", "d", delay=0.3))
-    with weir.raw() as running:
+    with weir.raw() as running, weir.raw() as plain:
         running.send(request(chat(stream=True)))
         running.read_until(b'"a"')
+        lab.queue([1.0, *faulty.Plain("too late")])
+        plain.send(request(chat()))
+        lab.wait_chats(3)
         fill(small_disk)
         # the WAL may have room left in its last page
         answers = [weir.ask() for _ in range(20)]
@@ -215,6 +218,9 @@ def test_a_full_disk_stops_answers_until_there_is_room(start, lab, small_disk):
         answer = running.response()
         assert "[DONE]" not in answer.events
         assert answer.events[-1]["error"]["code"] == "ledger_unavailable"
+        answer = plain.response()
+        assert answer.status == 503 and answer.error["code"] == "ledger_unavailable"
+        assert int(answer.headers["retry-after"]) > 0
     assert weir.get("/healthz").status == 503
     (small_disk / "filler").unlink()
     eventually(lambda: weir.ask().status == 200, 5, 0.2)

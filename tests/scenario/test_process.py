@@ -1,6 +1,8 @@
 """Stop, reload, crash: what happens to the port and to what runs."""
 import contextlib
+import ctypes
 import os
+import platform
 import socket
 import threading
 import time
@@ -96,6 +98,18 @@ def test_sighup_reloads_and_a_running_request_keeps_its_config(start, lab, cloud
         assert client.response().stream_text == "a b c d "
 
 
+def test_a_reload_forgets_no_models(start, lab):
+    """An engine that is slow to list them keeps nobody waiting."""
+    weir = start(backend("lab", "inside", lab, models=[]))
+    assert weir.ask().status == 200
+    lab.probe_delay = 2
+    weir.signal(HUP)
+    eventually(lambda: "taken over" in weir.log())
+    started = time.monotonic()
+    assert weir.ask().status == 200
+    assert time.monotonic() - started < 1
+
+
 def test_a_reload_can_change_the_backends(start, lab, cloud):
     weir = start(backend("lab", "inside", lab))
     assert weir.ask().text == "Hello from the lab."
@@ -135,6 +149,79 @@ def test_a_crashed_child_is_replaced_on_the_same_port(weir, lab):
         assert weir.ask(timeout=10).text == "Hello from the lab."
         assert weir.children() != [child]
     assert len(weir.ledger()) == 3
+
+
+def test_a_child_that_keeps_crashing_is_started_ever_later(weir):
+    pauses = []
+    for _ in range(3):
+        child, = weir.children()
+        crashed = time.monotonic()
+        os.kill(child, KILL)
+        eventually(lambda gone=child: weir.children() not in ([], [gone]), step=0.005)
+        pauses.append(time.monotonic() - crashed)
+    assert all(0.1 * 2**i < pause < (0.1 * 2**i + 0.3) * SLACK for i, pause in enumerate(pauses))
+    weir.wait_ready()
+    assert weir.ask().status == 200
+
+
+# a loop that does not turn: its thread is held in the middle of a turn, as by a debugger
+
+PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
+WAITS = {"x86_64": (232, 281, 441), "aarch64": (22, 441)}  # epoll_wait and its kin
+WALL = 0x40000000
+
+
+def ptrace(request, pid):
+    call = ctypes.CDLL(None, use_errno=True).ptrace
+    call.argtypes, call.restype = [ctypes.c_long] * 4, ctypes.c_long
+    return call(request, pid, 0, 0) == 0
+
+
+def hold_in_a_turn(pid):
+    """Stops the thread where it does not wait; False: it may not be held here."""
+    waits = WAITS[platform.machine()]
+    for _ in range(2000):
+        if not ptrace(PTRACE_SEIZE, pid):
+            return False
+        ptrace(PTRACE_INTERRUPT, pid)
+        os.waitpid(pid, WALL)
+        with open(f"/proc/{pid}/syscall") as file:
+            if int(file.read().split()[0]) not in waits:
+                return True
+        ptrace(PTRACE_DETACH, pid)
+        time.sleep(0.001)
+    raise AssertionError("the loop waits all the time")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.machine() not in WAITS, reason="no system call numbers for this one")
+def test_a_loop_that_hangs_is_replaced(start, lab):
+    weir = start(backend("lab", "inside", lab), loops=1)
+    child, = weir.children()
+    end = threading.Event()
+
+    def load():
+        with contextlib.suppress(OSError, AssertionError), weir.raw(1) as client:
+            while not end.is_set():
+                client.send(request(b"", path="/healthz", method="GET"))
+                client.response()
+
+    threads = [threading.Thread(target=load) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    held = hold_in_a_turn(child)
+    began = time.monotonic()
+    end.set()
+    for thread in threads:
+        thread.join()
+    if not held:
+        pytest.skip("may not trace here")
+    os.waitpid(child, WALL)  # the tracer is told of its end first
+    assert 4 < time.monotonic() - began < 7 * SLACK
+    eventually(lambda: weir.children() not in ([], [child]))
+    assert "event=hang" in weir.log()
+    weir.wait_ready()
+    assert weir.ask().status == 200
 
 
 def test_a_child_dies_with_its_parent(weir):

@@ -46,6 +46,40 @@ static void test_message(void **state)
     arena_free(a);
 }
 
+static void test_too_long(void **state)
+{
+    static const struct {
+        struct view body;
+        bool too_long;
+    } rows[] = {
+        {VIEW_LIT("{\"error\":{\"code\":400,\"message\":\"request (5031 tokens) exceeds\","
+                  "\"type\":\"exceed_context_size_error\",\"n_ctx\":2048}}"),
+         true},
+        {VIEW_LIT("{\"error\":{\"message\":\"m\",\"type\":\"invalid_request_error\","
+                  "\"param\":\"messages\",\"code\":\"context_length_exceeded\"}}"),
+         true},
+        {VIEW_LIT("{\"error\":{\"message\":\"m\",\"param\":\"input_tokens\",\"code\":400}}"), true},
+        {VIEW_LIT(
+             "{\"object\":\"error\",\"message\":\"This model's maximum context length is 9\"}"),
+         true},
+        {VIEW_LIT("{\"error\":\"the input length exceeds the context length\"}"), true},
+        {VIEW_LIT("{\"error\":{\"message\":\"m\",\"param\":\"temperature\",\"code\":null}}"),
+         false},
+        {VIEW_LIT("{\"error\":{\"message\":\"m\",\"code\":400},\"note\":\"context length\"}"),
+         false},
+        {VIEW_LIT("{\"error\":{\"error\":{\"code\":\"context_length_exceeded\"}}}"), false},
+        {VIEW_LIT("{\"error\":{\"code\":\"context_length_exceeded\"}"), false},
+        {VIEW_LIT("[\"context_length_exceeded\"]"), false},
+        {VIEW_LIT("the context length"), false},
+        {VIEW_LIT(""), false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (llm_error_is_too_long(rows[i].body) != rows[i].too_long)
+            fail_msg("row %zu: %.*s", i, VIEW_ARG(rows[i].body));
+}
+
 static void test_long_message(void **state)
 {
     struct arena *a = arena_new(1 << 16);
@@ -141,9 +175,9 @@ static void test_write_long(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_message),           cmocka_unit_test(test_long_message),
-        cmocka_unit_test(test_recorded_messages), cmocka_unit_test(test_write),
-        cmocka_unit_test(test_write_long),
+        cmocka_unit_test(test_too_long),     cmocka_unit_test(test_message),
+        cmocka_unit_test(test_long_message), cmocka_unit_test(test_recorded_messages),
+        cmocka_unit_test(test_write),        cmocka_unit_test(test_write_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
