@@ -60,6 +60,18 @@ def test_it_comes_back_and_no_client_pays_for_the_probe(start, lab, cloud):
     assert any(p.at < first for p in lab.probes)
 
 
+def test_an_open_node_is_not_probed_before_its_retry_after(start, lab, cloud):
+    weir = start(backend("lab", "inside", lab), backend("cloud", "outside", cloud),
+                 breaker={"failures": 1, "open": "100ms"}, health={"interval": "100ms"})
+    lab.script(faulty.failing(429, "busy", ("retry-after", "2")))
+    assert weir.ask().text == "Hello from the cloud."
+    refused = lab.chats[0].at
+    lab.script(faulty.Auto("back"))
+    eventually(lambda: weir.ask().text == "back", 6, 0.05)
+    asked = [x.at - refused for x in lab.probes + lab.chats[1:]]
+    assert not [at for at in asked if 0.1 < at < 1.9]
+
+
 def test_an_api_without_a_list_of_models_comes_back_too(start, lab, cloud):
     cloud.lists = False
     weir = start(backend("cloud", "outside", cloud), backend("spare", "outside", lab),
