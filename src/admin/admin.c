@@ -23,7 +23,7 @@ static bool answer(struct http_server *c, const struct http_head *head, int stat
     buf_append_u64(&b, body.n);
     buf_append(&b, keep ? VIEW("\r\n\r\n") : VIEW("\r\nconnection: close\r\n\r\n"));
     struct view pieces[] = {buf_view(&b), head->method == HTTP_HEAD ? VIEW("") : body};
-    bool ok = http_server_write(c, &limits, pieces, 2);
+    bool ok = buf_ok(&b) && http_server_write(c, &limits, pieces, 2);
     buf_done(&b);
     return ok && keep;
 }
@@ -47,7 +47,7 @@ static bool route(struct gateway *g, struct http_server *c, const struct http_he
         status = 404;
         buf_append_lit(&body, "{\"error\":\"this address serves /metrics and /healthz\"}\n");
     }
-    bool keep = answer(c, head, status, type, buf_view(&body));
+    bool keep = buf_ok(&body) && answer(c, head, status, type, buf_view(&body));
     buf_done(&body);
     return keep;
 }

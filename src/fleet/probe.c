@@ -244,6 +244,8 @@ static bool wants_look(const struct watch *w, bool first)
 {
     bool open = atomic_load(&w->node->open);
 
+    if (atomic_load(&w->node->not_before_ns) > loop_now_ns())
+        return false; /* it asked to be left alone until then */
     if (w->node->side == SIDE_INSIDE || open)
         return true;
     return w->backend->n_models == 0 && first;

@@ -15,6 +15,7 @@ enum {
     MAX_ATTEMPTS = 16,
     ATTEMPTS_MAX_BYTES = 16 * 1024,
     MAX_RETRY_AFTER_S = 3600,
+    OWN_HEAD_BYTES = 32 * 1024, /* of Weir's, beside what passes from the client's head */
 };
 
 /* What an attempt came to. */
@@ -35,7 +36,7 @@ struct attempt {
 static struct view upstream_head(struct exchange *x, const struct attempt *t, size_t length)
 {
     const struct config_url *url = &t->use.node->url;
-    struct buf head = BUF_MAX(64 * 1024);
+    struct buf head = BUF_MAX(x->config->max_head + OWN_HEAD_BYTES);
     bool v6 = view_find_char(url->host, ':') != VIEW_NPOS;
 
     buf_append_lit(&head, "POST ");
@@ -252,13 +253,14 @@ static enum outcome conclude(struct exchange *x, struct attempt *t, enum deliver
     write_attempt(x, t, view_str(error_info(x->error.code)->wire));
     if (result == DELIVER_CANCELLED)
         return OUTCOME_FINAL;
+    if (!error_info(x->error.code)->may_fail_over)
+        return OUTCOME_FINAL; /* Weir's own trouble, such as too little memory */
     stats_attempt_failed(&x->gateway->stats, t->candidate->backend_name, n->side);
     if (blames_node(x, t) &&
         node_failed(n, &x->error, x->config->breaker_failures, t->retry_after_ms))
         log_node_opened(n, &x->error);
     x->retry_after_ms = t->retry_after_ms;
-    return result == DELIVER_FAILED && error_info(x->error.code)->may_fail_over ? OUTCOME_NEXT
-                                                                                : OUTCOME_FINAL;
+    return result == DELIVER_FAILED ? OUTCOME_NEXT : OUTCOME_FINAL;
 }
 
 static enum outcome attempt_node(struct exchange *x, const struct plan_candidate *candidate,

@@ -88,7 +88,7 @@ static bool answer(struct exchange *x, int status, struct view type, struct view
 {
     struct view pieces[] = {deliver_head(x, status, type, body.n),
                             x->head->method == HTTP_HEAD ? VIEW("") : body};
-    return http_server_write(x->client, x->limits, pieces, 2) && !x->close;
+    return pieces[0].n > 0 && http_server_write(x->client, x->limits, pieces, 2) && !x->close;
 }
 
 static bool answer_error(struct exchange *x)
@@ -96,8 +96,8 @@ static bool answer_error(struct exchange *x)
     struct buf body = BUF_MAX(16 * 1024);
 
     llm_error_write(LLM_OPENAI_CHAT, &x->error, &body);
-    bool keep = answer(x, error_info(x->error.code)->http_status, VIEW("application/json"),
-                       buf_view(&body));
+    bool keep = buf_ok(&body) && answer(x, error_info(x->error.code)->http_status,
+                                        VIEW("application/json"), buf_view(&body));
     buf_done(&body);
     return keep;
 }
@@ -138,7 +138,7 @@ static bool serve_models(struct exchange *x)
     if (view_starts(x->head->path, VIEW("/v1/models/")))
         only = percent_decoded(view_skip(x->head->path, sizeof("/v1/models/") - 1), x->arena);
     if (exchange_identify(x) && models_write(x->fleet, only, x->arena, &body, &x->error))
-        keep = answer(x, 200, VIEW("application/json"), buf_view(&body));
+        keep = buf_ok(&body) && answer(x, 200, VIEW("application/json"), buf_view(&body));
     else
         keep = answer_error(x);
     buf_done(&body);
@@ -151,7 +151,7 @@ static bool serve_health(struct exchange *x)
     const char *state = gateway_health(x->gateway, &status);
     struct view body = arena_printf(x->arena, "{\"status\":\"%s\"}\n", state);
 
-    return answer(x, status, VIEW("application/json"), body);
+    return body.n > 0 && answer(x, status, VIEW("application/json"), body);
 }
 
 static bool route(struct exchange *x)

@@ -65,6 +65,11 @@ struct view deliver_head(struct exchange *x, int status, struct view type, size_
     return text;
 }
 
+static bool no_memory(struct exchange *x)
+{
+    return error_set(&x->error, ERROR_NO_MEMORY, "no memory for an answer");
+}
+
 /* ---- plain answers -------------------------------------------------------------------------- */
 
 static void free_buf(void *b)
@@ -81,7 +86,7 @@ static bool read_whole(struct exchange *x, struct http_call *call, size_t max, i
     enum http_body_result result;
 
     if (!body)
-        return error_set(&x->error, ERROR_NO_MEMORY, "no memory for an answer");
+        return no_memory(x);
     *body = BUF_MAX(max);
     arena_defer(attempt, free_buf, body);
     while ((result = http_call_read(call, deadline_ns, &bytes, &x->error)) == HTTP_BODY_DATA) {
@@ -107,6 +112,8 @@ enum deliver_result deliver_plain(struct exchange *x, struct http_call *call, in
     x->first_token_ns = loop_now_ns();
     keep_upstream_heads(x, &call->head);
     x->held[0] = deliver_head(x, 200, VIEW("application/json"), out.bytes);
+    if (x->held[0].n == 0 && !no_memory(x))
+        return DELIVER_FAILED;
     memcpy(&x->held[1], out.pieces, out.n * sizeof(out.pieces[0]));
     x->n_held = out.n + 1;
     return DELIVER_DONE;
@@ -125,6 +132,8 @@ enum deliver_result deliver_refusal(struct exchange *x, struct http_call *call, 
     keep_upstream_heads(x, &call->head);
     x->held[0] =
         deliver_head(x, call->head.status, type.n ? type : VIEW("application/json"), body.n);
+    if (x->held[0].n == 0 && !no_memory(x))
+        return DELIVER_FAILED;
     x->held[1] = body;
     x->n_held = 2;
     return DELIVER_DONE;
@@ -216,6 +225,8 @@ static bool send_events(struct relay *r)
             return true;
         keep_upstream_heads(x, &r->call->head);
         head = deliver_head(x, 200, VIEW("text/event-stream; charset=utf-8"), SIZE_MAX);
+        if (head.n == 0)
+            return no_memory(x);
         x->streaming = true;
         x->first_token_ns = loop_now_ns();
         settle_down(x);
@@ -239,6 +250,7 @@ static void hold_end(struct exchange *x)
 
     if (x->head->minor >= 1)
         mark = arena_printf(x->arena, "%zx\r\n%.*s\r\n0\r\n\r\n", mark.n, VIEW_ARG(mark));
+    x->close = x->close || mark.n == 0; /* without memory it is a cut */
     x->held[0] = mark;
     x->n_held = 1;
 }

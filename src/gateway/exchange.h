@@ -98,5 +98,6 @@ enum deliver_result deliver_stream(struct exchange *x, struct http_call *call,
 enum deliver_result deliver_refusal(struct exchange *x, struct http_call *call, int64_t deadline_ns,
                                     struct arena *attempt, bool may_go_on);
 
-/* The head of an answer up to and with its empty line. `length` SIZE_MAX: chunked. */
+/* The head of an answer up to and with its empty line. `length` SIZE_MAX: chunked. Empty without
+ * memory: then nothing may be sent. */
 struct view deliver_head(struct exchange *x, int status, struct view type, size_t length);

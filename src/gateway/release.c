@@ -42,7 +42,7 @@ static void send_error(struct exchange *x)
                             : VIEW_NONE;
     struct view pieces[] = {deliver_head(x, x->status, VIEW("application/json"), body.len),
                             buf_view(&body)};
-    if (!http_server_write(x->client, x->limits, pieces, 2))
+    if (pieces[0].n == 0 || !buf_ok(&body) || !http_server_write(x->client, x->limits, pieces, 2))
         x->close = true;
     buf_done(&body);
 }

@@ -1,11 +1,12 @@
 """A dead node costs nothing, and comes back by Weir's own request."""
+import json
 import threading
 import time
 
 import pytest
 
 import faulty
-from harness import SLACK, backend, eventually
+from harness import SLACK, backend, chat, eventually, request
 
 DOWN = {"stall": [faulty.STALL], "rst": [faulty.RST], "500": faulty.failing(500)}
 
@@ -58,6 +59,30 @@ def test_it_comes_back_and_no_client_pays_for_the_probe(start, lab, cloud):
     eventually(lambda: weir.ask().text == "Hello from the lab.", 5, 0.1)
     first = min(c.at for c in lab.chats)
     assert any(p.at < first for p in lab.probes)
+
+
+def test_an_open_node_is_not_probed_before_its_retry_after(start, lab, cloud):
+    weir = start(backend("lab", "inside", lab), backend("cloud", "outside", cloud),
+                 breaker={"failures": 1, "open": "100ms"}, health={"interval": "100ms"})
+    lab.script(faulty.failing(429, "busy", ("retry-after", "2")))
+    assert weir.ask().text == "Hello from the cloud."
+    refused = lab.chats[0].at
+    lab.script(faulty.Auto("back"))
+    eventually(lambda: weir.ask().text == "back", 6, 0.05)
+    asked = [x.at - refused for x in lab.probes + lab.chats[1:]]
+    assert not [at for at in asked if 0.1 < at < 1.9]
+
+
+def test_the_longest_head_passes_and_hurts_no_node(start, lab):
+    """Nearly all of it goes on to the upstream, beside what Weir adds."""
+    weir = start(backend("lab", "inside", lab))
+    head = [f"openai-{i}: {'x' * 1000}" for i in range(64)]
+    body = json.dumps(chat()).encode()
+    taken = len(request(body, *head)) - len(body) + len("openai-last: \r\n")
+    head.append("openai-last: " + "x" * (64 * 1024 - taken))
+    for _ in range(4):
+        assert weir.post(body, *head).status == 200
+    assert lab.chats[0].header("openai-last").startswith("xxx")
 
 
 def test_an_api_without_a_list_of_models_comes_back_too(start, lab, cloud):
