@@ -211,13 +211,12 @@ static void write_attempt(struct exchange *x, const struct attempt *t, struct vi
     json_put_close(&w);
 }
 
-/* Whether a failed attempt speaks against the node itself. Not when it only lacks the model, and
- * not when the fault was ours. */
+/* Whether a failed attempt speaks against the node itself; not when it only lacks the model. */
 static bool blames_node(const struct exchange *x, const struct attempt *t)
 {
     bool lacks = x->error.code == ERROR_UPSTREAM_STATUS &&
                  (t->call.head.status == 404 || t->call.head.status == 405);
-    return !lacks && error_info(x->error.code)->may_fail_over;
+    return !lacks;
 }
 
 static enum outcome conclude(struct exchange *x, struct attempt *t, enum deliver_result result)
