@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "economics/prices.h"
 #include "gateway/exchange.h"
+#include "gateway/log.h"
 #include "llm/tokens.h"
 #include "run/task.h"
 
@@ -46,6 +47,18 @@ static bool write_record(struct exchange *x, const struct ledger_record *record)
         if (task_park(TIMER_NEVER, TASK_UNCANCELLABLE) != WAIT_READY)
             break;
     return c.committed;
+}
+
+/* Once when it begins, once when it is over. */
+static void say_ledger_state(struct gateway *g, bool written)
+{
+    struct error why;
+
+    if (!written && !atomic_exchange(&g->ledger_failed, true) && ledger_failing(g->ledger, &why))
+        log_error("ledger_failing", "%s %s", why.text, why.hint);
+    else if (written && atomic_load_explicit(&g->ledger_failed, memory_order_relaxed) &&
+             atomic_exchange(&g->ledger_failed, false))
+        log_info("ledger_recovered", "records are written again");
 }
 
 /* ---- money ----------------------------------------------------------------------------------- */
@@ -213,6 +226,7 @@ bool exchange_account(struct exchange *x)
         fill_answer(x, &r);
     stats_record(&x->gateway->stats, &r);
     bool written = write_record(x, &r);
+    say_ledger_state(x->gateway, written);
     buf_done(&x->attempts);
     if (!written)
         atomic_fetch_add_explicit(&x->gateway->stats.ledger_lost, 1, memory_order_relaxed);

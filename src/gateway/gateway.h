@@ -28,6 +28,7 @@ struct gateway {
     atomic_bool draining;
     int64_t started_wall_ms;
     _Atomic(uint64_t) reloads, reloads_refused;
+    atomic_bool ledger_failed; /* it was said in the log, and its recovery was not yet */
 
     pthread_mutex_t mutex; /* for `fleet` */
     struct fleet *fleet;

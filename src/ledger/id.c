@@ -35,5 +35,9 @@ int64_t ledger_next_id(void)
 
 int64_t ledger_id_at(int64_t wall_ms)
 {
-    return wall_ms < 0 ? 0 : wall_ms << COUNT_BITS;
+    const int64_t latest_ms = INT64_MAX >> COUNT_BITS; /* the year 2248 */
+
+    if (wall_ms < 0)
+        return 0;
+    return wall_ms > latest_ms ? INT64_MAX : wall_ms << COUNT_BITS;
 }

@@ -226,6 +226,8 @@ def test_a_full_disk_stops_answers_until_there_is_room(start, lab, small_disk):
     eventually(lambda: weir.ask().status == 200, 5, 0.2)
     assert weir.get("/healthz").status == 200
     assert weir.ledger()[-1]["outcome"] == "ok"
+    log = weir.log()
+    assert log.count("event=ledger_failing") == log.count("event=ledger_recovered") == 1
 
 
 def test_a_ledger_that_is_not_required(start, lab, small_disk):
