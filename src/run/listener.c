@@ -41,20 +41,23 @@ int listener_open(struct view host, uint16_t port, struct error *err)
     if (failure != 0) {
         error_set(err, ERROR_IO, "cannot listen on %s: %s", name, gai_strerror(failure));
         error_hint(err, "Use an address of this machine, such as 127.0.0.1 or [::1].");
+        errno = EADDRNOTAVAIL;
         return -1;
     }
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     bool ok = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
               bind(fd, found->ai_addr, found->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0;
+    int why = errno;
     if (!ok) {
-        error_set(err, ERROR_IO, "cannot listen on %s port %u: %s", name, port, strerror(errno));
-        if (errno == EADDRINUSE)
+        error_set(err, ERROR_IO, "cannot listen on %s port %u: %s", name, port, strerror(why));
+        if (why == EADDRINUSE)
             error_hint(err, "Another program has that port; end it or set another `listen`.");
         if (fd >= 0)
             close(fd);
         fd = -1;
     }
     freeaddrinfo(found);
+    errno = why;
     return fd;
 }
 
