@@ -291,18 +291,16 @@ static enum outcome attempt_node(struct exchange *x, const struct plan_candidate
 
 /* ---- the chain ------------------------------------------------------------------------------ */
 
-static enum outcome attempt_all(struct exchange *x, bool desperate)
+/* `tried` has a bit for each node of each candidate: nobody is asked twice in a round and the
+ * desperate one behind it, which asks those whose breakers are open. */
+static enum outcome attempt_all(struct exchange *x, uint64_t *tried, bool desperate)
 {
     for (unsigned i = 0; i < x->plan->n_candidates; i++) {
         const struct plan_candidate *c = &x->plan->candidates[i];
-        uint64_t tried = 0;
         struct node *node;
         if (x->too_long & (UINT32_C(1) << i))
             continue;
-        while ((node = fleet_pick(x->fleet, c->backend, c->model, &tried, desperate))) {
-            /* In the second round only what the first one left out. */
-            if (desperate && !atomic_load_explicit(&node->open, memory_order_relaxed))
-                continue;
+        while ((node = fleet_pick(x->fleet, c->backend, c->model, &tried[i], desperate))) {
             if (x->n_attempts >= MAX_ATTEMPTS || clock_mono_ns() >= x->deadline_ns)
                 return OUTCOME_FINAL;
             enum outcome outcome = attempt_node(x, c, node);
@@ -366,9 +364,10 @@ bool exchange_attempt(struct exchange *x)
     x->deadline_ns = x->began_ns + chain_total_ms(x) * NS_PER_MS;
     io_watch_peer(&x->client->stream.io, task_current());
     for (;;) {
-        enum outcome outcome = attempt_all(x, false);
+        uint64_t tried[PLAN_MAX_CANDIDATES] = {0};
+        enum outcome outcome = attempt_all(x, tried, false);
         if (outcome == OUTCOME_NEXT)
-            outcome = attempt_all(x, true);
+            outcome = attempt_all(x, tried, true);
         if (outcome == OUTCOME_ANSWERED)
             return true;
         if (outcome == OUTCOME_FINAL)

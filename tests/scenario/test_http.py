@@ -361,7 +361,8 @@ def test_one_model_by_its_name(weir, name):
     assert weir.get(f"/v1/models/{name}").json["id"] == "inside/lab-model"
 
 
-@pytest.mark.parametrize("name", ["inside%2Flab-mode", "lab-model%2F", "%00", "inside%252Flab-model"])
+@pytest.mark.parametrize("name", ["inside%2Flab-mode", "lab-model%2F", "%00",
+                                  "inside%252Flab-model"])
 def test_a_model_that_is_not_there(weir, name):
     answer = weir.get(f"/v1/models/{name}")
     assert answer.status == 404 and answer.error["code"] == "model_not_found"
