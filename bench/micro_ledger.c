@@ -42,23 +42,19 @@ static void fill(struct ledger_record *r)
 {
     *r = (struct ledger_record){
         .id = ledger_next_id(),
-        .request_id = VIEW("9f2c1b7e4d5a6f80"),
+        .request_id = VIEW("weir-1a20c97894f6387c"),
         .wall_ms = clock_wall_ms(),
         .key = VIEW("support-app"),
         .model_asked = VIEW("auto"),
-        .dialect = VIEW("openai_chat"),
+        .dialect = VIEW("openai-chat"),
         .task = VIEW("summarization"),
         .confidence = 0.82,
         .complexity = 0.31,
-        .plan = VIEW("{\"task\":\"summarization\",\"confidence\":0.82,\"complexity\":0.31,"
-                     "\"because\":\"matrix: summarization goes inside up to 0.60\","
-                     "\"candidates\":[{\"backend\":\"lab\",\"side\":\"inside\",\"model\":"
-                     "\"llama-3.1-8b-instruct\",\"reason\":\"complexity 0.31 is within 0.60\"},"
-                     "{\"backend\":\"openai\",\"side\":\"outside\",\"model\":\"gpt-5-mini\","
-                     "\"reason\":\"behind it, if the inside fails\"}],\"skipped\":[]}"),
-        .attempts = VIEW("[{\"backend\":\"lab\",\"node\":\"http://10.0.0.7:8000\",\"model\":"
-                         "\"llama-3.1-8b-instruct\",\"outcome\":\"ok\",\"ms\":212,"
-                         "\"status\":200}]"),
+        .plan =
+            VIEW("{\"tokens\":926,\"cue\":\"words that ask for a shorter text\",\"place\":"
+                 "\"inside\",\"because\":\"matrix: summarization of complexity 0.31 stays "
+                 "inside (up to 0.60)\",\"try\":[[\"lab\",\"inside\",\"llama-3.1-8b-instruct\"],"
+                 "[\"openai\",\"outside\",\"gpt-5-mini\",\"fallback: other side\"]]}"),
         .side = SIDE_INSIDE,
         .backend = VIEW("lab"),
         .node = VIEW("http://10.0.0.7:8000"),
@@ -124,7 +120,7 @@ static bool measure(const char *folder, enum ledger_sync sync, int batch, int re
 
 int main(int argc, char **argv)
 {
-    static const int batches[] = {1, 8, 32};
+    static const int batches[] = {1, 4, 16, 32};
     const char *folder = argc > 1 ? argv[1] : ".";
     int records = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 20000;
 

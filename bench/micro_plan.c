@@ -44,10 +44,12 @@ struct setup {
     struct llm_request requests[REQUESTS];
     struct inspect_facts facts[REQUESTS];
     struct llm_message messages[REQUESTS][2];
+    struct inspect_memory *memory;
 };
 
 static void prepare(struct setup *s)
 {
+    s->memory = inspect_memory_new();
     struct view systems[APPS];
     for (unsigned i = 0; i < APPS; i++)
         systems[i] = write_text(SYSTEM_BYTES);
@@ -101,7 +103,7 @@ static void step_estimate(void *context, unsigned i)
 static void step_inspect(void *context, unsigned i)
 {
     struct setup *s = context;
-    inspect_exchange(&s->requests[i], &s->facts[i]);
+    inspect_exchange(&s->requests[i], s->memory, &s->facts[i]);
 }
 
 struct decision {

@@ -53,7 +53,7 @@ int cli_config(int argc, char **argv)
         return usage();
     if (argc == 2)
         return show(NULL);
-    if (argc == 4 && strcmp(argv[2], "--config") == 0)
+    if (argc == 4 && (strcmp(argv[2], "--config") == 0 || strcmp(argv[2], "-c") == 0))
         return show(argv[3]);
     if (argc == 3 && strncmp(argv[2], "--config=", 9) == 0)
         return show(argv[2] + 9);

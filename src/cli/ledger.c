@@ -81,7 +81,7 @@ static bool read_options(struct options *o, int argc, char **argv, struct error 
 
     *o = (struct options){.limit = DEFAULT_LIMIT};
     optind = 0; /* another command may have used getopt before */
-    while ((option = getopt_long(argc, argv, "h", list, NULL)) != -1)
+    while ((option = getopt_long(argc, argv, "c:h", list, NULL)) != -1)
         if (!read_option(o, option, optarg, err))
             return false;
     if (optind == argc)

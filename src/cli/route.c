@@ -76,7 +76,7 @@ static bool decide(struct route *r, struct fleet *f, struct arena *a, struct ins
 
     if (!llm_request_read(LLM_OPENAI_CHAT, buf_view(&r->body), a, &request, err))
         return false;
-    inspect_exchange(&request, facts);
+    inspect_exchange(&request, NULL, facts);
     if (!fleet_view(f, a, &view))
         return error_set(err, ERROR_NO_MEMORY, "no memory to decide");
     localtime_r(&now, &parts);

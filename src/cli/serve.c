@@ -26,9 +26,7 @@ enum {
     QUICK_MS = 2000,         /* a child that lived shorter than this failed at once */
     FIRST_PAUSE_MS = 100,    /* before the next one, doubled each time ... */
     LONGEST_PAUSE_MS = 5000, /* ... up to this */
-    START_TRIES = 12,
-    PORT_WAIT_MS = 1000, /* for a port that is taken */
-    PORT_STEP_MS = 20
+    START_TRIES = 12
 };
 
 static const char usage[] =
@@ -226,23 +224,12 @@ static void raise_descriptor_limit(void)
     }
 }
 
-/* A process that was killed a moment ago may still be on its way out, with the port. */
-static int listen_patiently(const struct config_listen *where, struct error *err)
-{
-    for (int waited_ms = 0;; waited_ms += PORT_STEP_MS) {
-        int fd = listener_open(where->host, where->port, err);
-        if (fd >= 0 || errno != EADDRINUSE || waited_ms >= PORT_WAIT_MS)
-            return fd;
-        usleep(PORT_STEP_MS * 1000);
-    }
-}
-
 static bool open_sockets(struct parent *p, struct error *err)
 {
-    p->sockets.listen = listen_patiently(&p->config->listen, err);
+    p->sockets.listen = listener_open(p->config->listen.host, p->config->listen.port, err);
     if (p->sockets.listen < 0)
         return false;
-    p->sockets.admin = listen_patiently(&p->config->admin, err);
+    p->sockets.admin = listener_open(p->config->admin.host, p->config->admin.port, err);
     return p->sockets.admin >= 0;
 }
 

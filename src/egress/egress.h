@@ -1,7 +1,7 @@
 /*
- * The one gate to the outside: no other code may write to an outside backend. It owns the outside
- * connections (they live in the origins of outside nodes, which only this folder dials) and the
- * proxies on the way there.
+ * The one gate to the outside: no other code may write to an outside backend. The connections live
+ * in the origins of outside nodes, which only this folder dials; the proxies on the way there are
+ * found here too.
  */
 #pragma once
 
@@ -9,7 +9,8 @@
 #include "http/client.h"
 
 /* Sends one request outside and reads the answer's head; the call is then read and ended like any
- * other. tools/check-layers holds that nobody else starts a call to an outside origin. */
+ * other. Nobody else may start a call to an outside origin: whoever holds a node asks for its side
+ * first. */
 bool egress_send(struct http_call *call, struct http_origin *origin,
                  const struct http_request_out *request, const struct http_deadlines *deadlines,
                  struct arena *a, struct error *err) MUST_CHECK;

@@ -111,8 +111,8 @@ static int64_t retry_after_ms(const struct http_head *head)
     return (int64_t)((seconds < MAX_RETRY_AFTER_S ? seconds : MAX_RETRY_AFTER_S) * 1000);
 }
 
-/* Statuses that speak of the node, not of the request: another one may do better. */
-static bool about_the_node(int status)
+/* Statuses after which another candidate may do better. */
+static bool may_do_better(int status)
 {
     return status >= 500 || status == 429 || status == 408 || (status >= 401 && status <= 405) ||
            (status < 400 && status != 200);
@@ -169,17 +169,19 @@ static enum deliver_result receive(struct exchange *x, struct attempt *t)
 {
     int status = x->upstream_status = t->call.head.status;
 
-    if (about_the_node(status)) {
+    if (may_do_better(status)) {
         t->retry_after_ms = retry_after_ms(&t->call.head);
         error_set(&x->error, ERROR_UPSTREAM_STATUS, "%.*s answered %d",
                   VIEW_ARG(t->candidate->backend_name), status);
         return DELIVER_FAILED;
     }
-    if (status != 200)
-        return deliver_refusal(x, &t->call, t->deadline_ns, t->arena, may_go_on(x, t->candidate));
     x->answer = (struct llm_answer){.dialect = x->request.dialect,
                                     .model = x->request.model,
                                     .hide_usage = !x->request.include_usage};
+    if (status != 200) {
+        x->answer.usage.reported = true; /* nobody charges for what was refused */
+        return deliver_refusal(x, &t->call, t->deadline_ns, t->arena, may_go_on(x, t->candidate));
+    }
     if (!x->request.stream)
         return deliver_plain(x, &t->call, t->deadline_ns, t->arena);
     if (!is_event_stream(&t->call.head)) {
@@ -209,6 +211,14 @@ static void write_attempt(struct exchange *x, const struct attempt *t, struct vi
     json_put_close(&w);
 }
 
+/* Whether a failed attempt speaks against the node itself; not when it only lacks the model. */
+static bool blames_node(const struct exchange *x, const struct attempt *t)
+{
+    bool lacks = x->error.code == ERROR_UPSTREAM_STATUS &&
+                 (t->call.head.status == 404 || t->call.head.status == 405);
+    return !lacks;
+}
+
 static enum outcome conclude(struct exchange *x, struct attempt *t, enum deliver_result result)
 {
     struct node *n = t->use.node;
@@ -222,8 +232,8 @@ static enum outcome conclude(struct exchange *x, struct attempt *t, enum deliver
         write_attempt(x, t, x->outcome);
         return OUTCOME_ANSWERED;
     case DELIVER_CANCELLED:
-        x->node = n;
-        x->answered_by = t->candidate;
+        x->node = t->call.sent ? n : NULL; /* nobody charges for what was never asked */
+        x->answered_by = t->call.sent ? t->candidate : NULL;
         error_set(&x->error, ERROR_CLIENT_GONE, "the client left before its answer was complete");
         break;
     case DELIVER_CUT:
@@ -245,7 +255,8 @@ static enum outcome conclude(struct exchange *x, struct attempt *t, enum deliver
     if (!error_info(x->error.code)->may_fail_over)
         return OUTCOME_FINAL; /* Weir's own trouble, such as too little memory */
     stats_attempt_failed(&x->gateway->stats, t->candidate->backend_name, n->side);
-    if (node_failed(n, &x->error, x->config->breaker_failures, t->retry_after_ms))
+    if (blames_node(x, t) &&
+        node_failed(n, &x->error, x->config->breaker_failures, t->retry_after_ms))
         log_node_opened(n, &x->error);
     x->retry_after_ms = t->retry_after_ms;
     return result == DELIVER_FAILED ? OUTCOME_NEXT : OUTCOME_FINAL;

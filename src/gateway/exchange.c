@@ -4,8 +4,8 @@ bool exchange_run(struct exchange *x)
 {
     bool ok = exchange_admit(x)            /* not draining, the ledger writes */
               && exchange_identify(x)      /* key -> name */
-              && exchange_read(x)          /* bytes -> request */
-              && exchange_inspect(x)       /* request -> task, complexity, tokens, needs */
+              && exchange_receive(x)       /* socket -> body */
+              && exchange_inspect(x)       /* body -> request; task, complexity, tokens, needs */
               && exchange_decide(x)        /* facts + policy + fleet -> plan */
               && (exchange_recall(x)       /* known already? */
                   || exchange_attempt(x)); /* ask the candidates in turn, deliver as it comes */

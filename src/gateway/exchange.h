@@ -33,7 +33,6 @@ struct exchange {
     struct view body;
     struct llm_request request; /* its model outlives the request's arena */
     struct inspect_facts facts;
-    bool inspected; /* with the reading, off the loop */
     struct plan *plan;
 
     /* how it went */
@@ -68,8 +67,8 @@ bool exchange_run(struct exchange *x);
 
 bool exchange_admit(struct exchange *x) MUST_CHECK;    /* admit.c: can anything be served now */
 bool exchange_identify(struct exchange *x) MUST_CHECK; /* identify.c: who calls */
-bool exchange_read(struct exchange *x) MUST_CHECK;     /* read.c: the body, the dialect */
-bool exchange_inspect(struct exchange *x) MUST_CHECK;  /* inspect.c: the facts */
+bool exchange_receive(struct exchange *x) MUST_CHECK;  /* receive.c: the body */
+bool exchange_inspect(struct exchange *x) MUST_CHECK;  /* inspect.c: the request, the facts */
 bool exchange_decide(struct exchange *x) MUST_CHECK;   /* decide.c: the plan */
 /* recall.c: an answer that is known already (support questions). True: it was answered. */
 bool exchange_recall(struct exchange *x);

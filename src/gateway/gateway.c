@@ -341,6 +341,7 @@ static bool prepare(struct gateway *g, struct config *c, const struct gateway_so
     pthread_mutex_init(&g->mutex, NULL);
     for (unsigned i = 0; i < g->n_loops; i++) {
         list_init(&g->connections[i]);
+        g->memories[i] = inspect_memory_new();
         g->loops[i] = loop_new(i, err);
         if (!g->loops[i] || !task_spawn(g->loops[i], "house", keep_house, g))
             return false;
@@ -390,8 +391,10 @@ static void close_all(struct gateway *g)
     ledger_close(g->ledger);
     fleet_unref(g->fleet);
     node_free_all();
-    for (unsigned i = 0; i < g->n_loops; i++)
+    for (unsigned i = 0; i < g->n_loops; i++) {
+        inspect_memory_free(g->memories[i]);
         loop_free(g->loops[i]);
+    }
     pthread_mutex_destroy(&g->mutex);
 }
 

@@ -8,6 +8,7 @@
 
 #include "fleet/probe.h"
 #include "gateway/stats.h"
+#include "inspect/inspect.h"
 #include "ledger/ledger.h"
 #include "run/listener.h"
 
@@ -18,7 +19,8 @@ struct gateway_sockets {
 struct gateway {
     struct loop *loops[HTTP_MAX_LOOPS];
     unsigned n_loops;
-    struct list connections[HTTP_MAX_LOOPS]; /* of each loop, touched by that loop only */
+    struct list connections[HTTP_MAX_LOOPS];         /* of each loop, touched by that loop only */
+    struct inspect_memory *memories[HTTP_MAX_LOOPS]; /* so too */
     struct listener listener, admin_listener;
     struct ledger *ledger;
     struct prober *prober;
@@ -39,5 +41,5 @@ int gateway_run(struct config *config, const struct gateway_sockets *sockets,
 /* The current fleet with a reference for the caller. Any thread. */
 struct fleet *gateway_fleet(struct gateway *g);
 
-/* "ok", "draining", "ledger failing": what /healthz says, with the HTTP status. */
+/* "ok", "draining", "ledger_unavailable", ...: what /healthz says, with the HTTP status. */
 const char *gateway_health(struct gateway *g, int *ret_status);

@@ -39,13 +39,6 @@ void http_server_close(struct http_server *c)
     stream_close(&c->stream);
 }
 
-void http_server_abort(struct http_server *c)
-{
-    free(c->early);
-    buf_done(&c->in);
-    stream_abort(&c->stream);
-}
-
 /* Appends what comes next to `in`. */
 static ssize_t fill(struct http_server *c, int64_t deadline_ns)
 {
@@ -92,6 +85,13 @@ static enum http_server_result split(struct http_server *c, const struct http_li
     return HTTP_SERVER_OK;
 }
 
+/* Where the head ends, or 0. Of a lone CR nobody knows yet whether it begins an empty line. */
+static size_t find_end(struct view v, size_t *scanned)
+{
+    bool unclear = v.n == 0 || (v.n == 1 && v.p[0] == '\r');
+    return unclear ? 0 : http_head_end(v, scanned);
+}
+
 /* Empty lines before a request line are skipped (RFC 9112, 2.2). */
 static struct view skip_empty_lines(struct view v)
 {
@@ -111,6 +111,7 @@ enum http_server_result http_server_head(struct http_server *c, const struct htt
     ssize_t got;
 
     c->answered_interim = false;
+    c->in.max = limits->max_head + LOOP_SCRATCH_BYTES; /* a reload may have changed it */
     take(c, c->in.len - bytes.n);
     if (c->in.len == 0) {
         /* A head that comes whole, as nearly all do, is read where the socket put it. */
@@ -119,14 +120,14 @@ enum http_server_result http_server_head(struct http_server *c, const struct htt
         if (got <= 0)
             return HTTP_SERVER_CLOSED;
         bytes = skip_empty_lines(view_of(scratch, (size_t)got));
-        end = bytes.n ? http_head_end(bytes, &scanned) : 0;
+        end = find_end(bytes, &scanned);
         if (end > 0 && end <= limits->max_head)
             return split(c, limits, bytes, end, a, ret_head, err);
         buf_append(&c->in, bytes);
     }
     deadline = loop_now_ns() + limits->head_ms * NS_PER_MS;
     for (;;) {
-        end = c->in.len ? http_head_end(buf_view(&c->in), &scanned) : 0;
+        end = find_end(buf_view(&c->in), &scanned);
         if (end > 0 && end <= limits->max_head)
             return split(c, limits, buf_view(&c->in), end, a, ret_head, err);
         if (end > 0 || c->in.len >= limits->max_head) {

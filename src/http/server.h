@@ -32,8 +32,6 @@ enum http_server_result {
 bool http_server_open(struct http_server *c, int fd, const struct http_limits *limits,
                       struct error *err) MUST_CHECK;
 void http_server_close(struct http_server *c);
-/* Closes so that the client sees a cut answer and not an end. */
-void http_server_abort(struct http_server *c);
 
 /* Waits for the next request and reads its head. `first`: no request came before on this
  * connection, so the head's own time-out counts and not keep-alive's. */

@@ -138,13 +138,14 @@ static void count_tokens(const struct llm_request *r, const struct llm_message *
     facts->tokens_in = facts->tokens_by_family[TOKENS_ANY];
 }
 
-void inspect_exchange(const struct llm_request *request, struct inspect_facts *ret_facts)
+void inspect_exchange(const struct llm_request *request, struct inspect_memory *memory,
+                      struct inspect_facts *ret_facts)
 {
     struct inspect_facts facts = {.needs = request->needs, .completion = request->max_tokens};
     struct system_sums sums = {0};
     const struct llm_message *system = features_system(request);
     if (system)
-        system_read(system->text, &sums);
+        system_read(memory, system->text, &sums);
     count_tokens(request, system, &sums.tokens, &facts);
     judge(request, sums.scores, &facts);
     *ret_facts = facts;

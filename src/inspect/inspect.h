@@ -24,7 +24,15 @@ struct inspect_facts {
     const char *why;     /* the strongest cue in a few words; static text */
 };
 
-void inspect_exchange(const struct llm_request *request, struct inspect_facts *ret_facts);
+/* The last system messages that were seen, and what they add to the judgement: applications send
+ * the same ones each time. Bounded; belongs to one thread. */
+struct inspect_memory;
+struct inspect_memory *inspect_memory_new(void); /* NULL without memory */
+void inspect_memory_free(struct inspect_memory *memory);
+
+/* `memory` may be NULL: then nothing is remembered. The facts are the same in either case. */
+void inspect_exchange(const struct llm_request *request, struct inspect_memory *memory,
+                      struct inspect_facts *ret_facts);
 
 /* Tokens of context that the request needs of a model of this family: prompt and answer. */
 uint32_t inspect_window(const struct inspect_facts *facts, enum tokens_family family);

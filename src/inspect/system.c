@@ -2,10 +2,9 @@
 
 #include "base/hash.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
-/* 64 messages a thread, four to a set; a longer one is read anew each time. */
+/* 64 messages, four to a set; a longer one is read anew each time. */
 #define SETS     16
 #define WAYS     4
 #define TEXT_MAX 2048
@@ -17,31 +16,19 @@ struct known {
     char text[TEXT_MAX];
 };
 
-struct memory {
+struct inspect_memory {
     struct known known[SETS][WAYS];
     unsigned oldest[SETS];
 };
 
-static pthread_key_t of_thread;
-
-__attribute__((constructor)) static void make_key(void)
+struct inspect_memory *inspect_memory_new(void)
 {
-    if (pthread_key_create(&of_thread, free) != 0)
-        abort(); /* out of keys before main() */
+    return calloc(1, sizeof(struct inspect_memory));
 }
 
-/* NULL when memory is short: then nothing is remembered. */
-static struct memory *own_memory(void)
+void inspect_memory_free(struct inspect_memory *memory)
 {
-    struct memory *m = pthread_getspecific(of_thread);
-    if (m)
-        return m;
-    m = calloc(1, sizeof *m);
-    if (m && pthread_setspecific(of_thread, m) != 0) {
-        free(m);
-        m = NULL;
-    }
-    return m;
+    free(memory);
 }
 
 /* Of both ends only: the bytes are compared in any case. */
@@ -61,10 +48,9 @@ static void read_anew(struct view text, struct system_sums *ret_sums)
     model_add(&model_built_in, &f, ret_sums->scores);
 }
 
-void system_read(struct view text, struct system_sums *ret_sums)
+void system_read(struct inspect_memory *m, struct view text, struct system_sums *ret_sums)
 {
-    struct memory *m = text.n && text.n <= TEXT_MAX ? own_memory() : NULL;
-    if (!m) {
+    if (!m || text.n == 0 || text.n > TEXT_MAX) {
         read_anew(text, ret_sums);
         return;
     }

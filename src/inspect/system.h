@@ -1,9 +1,7 @@
-/*
- * What a system message adds to the judgement of a request. Applications send the same one each
- * time, so every thread remembers the last ones it saw, by their bytes, within a fixed memory.
- */
+/* What a system message adds to the judgement of a request, remembered by its bytes. */
 #pragma once
 
+#include "inspect/inspect.h"
 #include "inspect/model.h"
 #include "llm/tokens.h"
 
@@ -12,4 +10,5 @@ struct system_sums {
     float scores[MODEL_HEADS];
 };
 
-void system_read(struct view text, struct system_sums *ret_sums);
+/* `memory` may be NULL. */
+void system_read(struct inspect_memory *memory, struct view text, struct system_sums *ret_sums);

@@ -10,7 +10,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BACKLOG = 1024, PAUSE_MS = 50 };
+enum {
+    BACKLOG = 1024,
+    PAUSE_MS = 50,
+    BUSY_TRIES = 20, /* the child of a parent that was killed lets go of the port a moment later */
+};
 
 /* A connection on its way to the loop that will serve it. */
 struct handover {
@@ -26,13 +30,27 @@ static void count(struct listener *l, unsigned loop, int by)
     atomic_fetch_add_explicit(&l->per_loop[loop], (unsigned)by, memory_order_relaxed);
 }
 
+/* A bound and listening socket, or -1 with errno. */
+static int open_socket(const struct addrinfo *at)
+{
+    int one = 1, fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    bool ok = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
+              bind(fd, at->ai_addr, at->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0;
+
+    if (!ok && fd >= 0) {
+        int why = errno;
+        close(fd);
+        errno = why;
+    }
+    return ok ? fd : -1;
+}
+
 int listener_open(struct view host, uint16_t port, struct error *err)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_PASSIVE | AI_NUMERICSERV | AI_NUMERICHOST},
                     *found;
     char name[256], service[8];
-    int one = 1;
 
     snprintf(name, sizeof(name), "%.*s", VIEW_ARG(host));
     snprintf(service, sizeof(service), "%u", port);
@@ -41,23 +59,19 @@ int listener_open(struct view host, uint16_t port, struct error *err)
     if (failure != 0) {
         error_set(err, ERROR_IO, "cannot listen on %s: %s", name, gai_strerror(failure));
         error_hint(err, "Use an address of this machine, such as 127.0.0.1 or [::1].");
-        errno = EADDRNOTAVAIL;
         return -1;
     }
-    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    bool ok = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
-              bind(fd, found->ai_addr, found->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0;
-    int why = errno;
-    if (!ok) {
-        error_set(err, ERROR_IO, "cannot listen on %s port %u: %s", name, port, strerror(why));
-        if (why == EADDRINUSE)
+    int fd = open_socket(found);
+    for (int tries = 0; fd < 0 && errno == EADDRINUSE && tries < BUSY_TRIES; tries++) {
+        usleep(PAUSE_MS * 1000);
+        fd = open_socket(found);
+    }
+    if (fd < 0) {
+        error_set(err, ERROR_IO, "cannot listen on %s port %u: %s", name, port, strerror(errno));
+        if (errno == EADDRINUSE)
             error_hint(err, "Another program has that port; end it or set another `listen`.");
-        if (fd >= 0)
-            close(fd);
-        fd = -1;
     }
     freeaddrinfo(found);
-    errno = why;
     return fd;
 }
 

@@ -1,6 +1,6 @@
 /*
  * Mutexes for state that loops share. A lock is held for a few instructions and never across a
- * wait: debug builds count the locks that a thread holds, and task_park() asserts that it is none.
+ * wait: the locks that a thread holds are counted, and task_park() asserts that there are none.
  */
 #pragma once
 

@@ -4,7 +4,7 @@
  * Each wait takes a deadline (absolute, monotonic ns; TIMER_NEVER for none) and obeys cancel: from
  * task_cancel() on every cancellable wait of that task returns WAIT_CANCELLED at once, so the code
  * unwinds by its normal returns. A step that must run all the same (accounting) waits
- * uncancellably. No lock may be held across a wait (debug builds assert it, see lock.h).
+ * uncancellably. No lock may be held across a wait (asserted, see lock.h).
  */
 #pragma once
 
@@ -12,8 +12,9 @@
 
 struct task;
 
-/* Starts fn(arg) on the loop of the calling thread; it first runs when the caller waits or the
- * next turn begins. NULL without memory. `name` is static text for the debugger. */
+/* Starts fn(arg) on `l`, which is the calling thread's loop or one that does not run yet; it first
+ * runs when the caller waits or the next turn begins. NULL without memory. `name` is static text
+ * for the debugger. */
 struct task *task_spawn(struct loop *l, const char *name, void (*fn)(void *), void *arg);
 
 /* The running task; NULL outside of one. */

@@ -22,8 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct llm_request request = {.messages = messages, .n_messages = 2};
     struct inspect_facts a, b;
 
-    inspect_exchange(&request, &a);
-    inspect_exchange(&request, &b);
+    inspect_exchange(&request, NULL, &a);
+    inspect_exchange(&request, NULL, &b);
     check((unsigned)a.task < TASK_COUNT && a.why != NULL);
     check(a.confidence >= 0 && a.confidence <= 1.0001);
     check(a.complexity >= 0 && a.complexity <= 1);

@@ -163,6 +163,23 @@ def test_it_does_not_wait_beyond_its_deadline(start, lab):
     assert time.monotonic() - started < 1 * SLACK
 
 
+def test_a_model_that_a_node_lacks_does_not_close_the_node(start, lab, cloud):
+    weir = start(backend("lab", "inside", lab), backend("cloud", "outside", cloud))
+    lab.script(faulty.failing(404, "no such model"))
+    for _ in range(5):
+        answer = weir.ask()
+        assert answer.text == "Hello from the cloud."
+        assert [a["backend"] for a in weir.record(answer)["attempts"]] == ["lab", "cloud"]
+
+
+def test_a_node_whose_breaker_opens_is_not_asked_twice_for_one_request(start, lab):
+    weir = start(backend("lab", "inside", lab))
+    lab.script(faulty.failing(500))
+    lab.healthy = False
+    for _ in range(3):
+        assert len(weir.record(weir.ask())["attempts"]) == 1
+
+
 def test_the_breaker_stands_in_the_metrics(start, lab, cloud):
     weir = start(backend("lab", "inside", lab), backend("cloud", "outside", cloud))
     lab.script(faulty.failing(500))

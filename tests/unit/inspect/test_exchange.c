@@ -10,6 +10,23 @@
 
 #include <cmocka.h>
 
+/* Of all tests together: what one remembers must not change what another sees. */
+static struct inspect_memory *memory;
+
+static int make_memory(void **state)
+{
+    (void)state;
+    memory = inspect_memory_new();
+    return memory ? 0 : 1;
+}
+
+static int free_memory(void **state)
+{
+    (void)state;
+    inspect_memory_free(memory);
+    return 0;
+}
+
 static struct inspect_facts look(const char *system, const char *user)
 {
     struct llm_message messages[2] = {
@@ -19,7 +36,7 @@ static struct inspect_facts look(const char *system, const char *user)
     struct llm_request request = {.messages = system ? messages : messages + 1,
                                   .n_messages = system ? 2 : 1};
     struct inspect_facts facts;
-    inspect_exchange(&request, &facts);
+    inspect_exchange(&request, memory, &facts);
     return facts;
 }
 
@@ -199,14 +216,14 @@ static void fills_needs_and_window(void **state)
                             .needs = LLM_NEED_TOOLS | LLM_NEED_SCHEMA,
                             .max_tokens = 500};
     struct inspect_facts f;
-    inspect_exchange(&r, &f);
+    inspect_exchange(&r, NULL, &f);
     assert_int_equal(f.needs, ABILITY_TOOLS | ABILITY_SCHEMA);
     assert_true(f.tokens_in == tokens_estimate_request(&r));
     assert_true(f.tokens_in > 0);
     assert_int_equal(inspect_window(&f, TOKENS_ANY), f.tokens_in + 500);
     assert_int_equal(inspect_window(&f, TOKENS_GEMMA), f.tokens_by_family[TOKENS_GEMMA] + 500);
     r.max_tokens = UINT32_MAX;
-    inspect_exchange(&r, &f);
+    inspect_exchange(&r, NULL, &f);
     assert_true(inspect_window(&f, TOKENS_ANY) == UINT32_MAX);
 }
 
@@ -227,7 +244,7 @@ static void counts_for_every_family(void **state)
         struct llm_request r = {.messages = m, .n_messages = 3, .tools = VIEW("[{\"a\":1}]")};
         for (unsigned times = 0; times < 3; times++) {
             struct inspect_facts f;
-            inspect_exchange(&r, &f);
+            inspect_exchange(&r, NULL, &f);
             for (int k = 0; k < TOKENS_FAMILIES; k++) {
                 uint32_t alone = tokens_estimate_request_for((enum tokens_family)k, &r);
                 assert_in_range(f.tokens_by_family[k], alone - 1, alone + 1);
@@ -269,7 +286,7 @@ static void schema_speaks_for_extraction(void **state)
     struct llm_request r = {.messages = &m, .n_messages = 1, .needs = LLM_NEED_SCHEMA};
     r.schema = VIEW("{\"type\":\"object\",\"properties\":{\"order\":{\"type\":\"string\"}}}");
     struct inspect_facts f;
-    inspect_exchange(&r, &f);
+    inspect_exchange(&r, NULL, &f);
     assert_int_equal(f.task, TASK_EXTRACTION);
     assert_string_equal(f.why, "answer bound to a JSON schema");
 }
@@ -286,7 +303,7 @@ static void empty_text_is_general(void **state)
     }
     struct llm_request none = {0};
     struct inspect_facts f;
-    inspect_exchange(&none, &f);
+    inspect_exchange(&none, NULL, &f);
     assert_int_equal(f.task, TASK_GENERAL);
     assert_string_equal(f.why, "no text");
 }
@@ -305,7 +322,7 @@ static void looks_at_the_last_user_message(void **state)
     };
     struct llm_request r = {.messages = m, .n_messages = 5};
     struct inspect_facts f;
-    inspect_exchange(&r, &f);
+    inspect_exchange(&r, NULL, &f);
     assert_int_equal(f.task, TASK_TRANSLATION);
 }
 
@@ -317,7 +334,7 @@ static int64_t cost_of(struct llm_request *r)
         int64_t from = clock_mono_ns();
         uint32_t tokens = tokens_estimate_request(r);
         int64_t middle = clock_mono_ns();
-        inspect_exchange(r, &f);
+        inspect_exchange(r, NULL, &f);
         int64_t end = clock_mono_ns();
         assert_true(f.tokens_in == tokens);
         int64_t own = (end - middle) - (middle - from);
@@ -371,5 +388,5 @@ int main(void)
         cmocka_unit_test(cost_does_not_grow_with_the_text),
         cmocka_unit_test(same_text_same_facts),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_memory, free_memory);
 }

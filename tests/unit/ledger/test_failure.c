@@ -7,8 +7,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <sqlite3.h>
-#include <stdio.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -128,32 +128,39 @@ static void a_locked_file(void **state)
     ledger_close(l);
 }
 
-static atomic_uint answered;
+struct slot {
+    struct ledger_commit commit; /* first */
+    struct ledger_record record;
+    atomic_bool taken;
+};
 
 /* The child tells each id when its commit was answered. */
 static void tell_id(struct ledger_commit *commit, bool committed)
 {
+    struct slot *slot = (struct slot *)commit;
     int64_t id = commit->record->id;
 
     if (committed && write(STDOUT_FILENO, &id, sizeof(id)) != sizeof(id))
         _exit(1);
-    atomic_fetch_add(&answered, 1);
+    atomic_store(&slot->taken, false);
 }
 
 static void __attribute__((noreturn)) submit_until_killed(void)
 {
     enum { SLOTS = 4096, TURN = 7 };
-    static struct ledger_record records[SLOTS];
-    static struct ledger_commit commits[SLOTS];
+    static struct slot slots[SLOTS];
 
     struct ledger *l = fixture_open(LEDGER_SYNC_NORMAL);
     for (unsigned i = 0;; i++) {
-        unsigned slot = i % SLOTS;
-        while (i - atomic_load(&answered) >= SLOTS)
-            usleep(50); /* answers come in order: this slot's has not come yet */
-        records[slot] = fixture_record();
-        commits[slot] = (struct ledger_commit){.record = &records[slot], .done = tell_id};
-        ledger_submit(l, &commits[slot]);
+        struct slot *slot = &slots[i % SLOTS];
+        while (atomic_load(&slot->taken)) {
+            ledger_flush(l);
+            usleep(50);
+        }
+        atomic_store(&slot->taken, true);
+        slot->record = fixture_record();
+        slot->commit = (struct ledger_commit){.record = &slot->record, .done = tell_id};
+        ledger_submit(l, &slot->commit);
         if (i % TURN == 0) {
             ledger_flush(l);
             usleep(50);

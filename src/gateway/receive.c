@@ -1,0 +1,21 @@
+#include "gateway/exchange.h"
+
+enum { ARENA_SLACK = 1 << 20 /* beyond four times the largest body */ };
+
+static void free_request(void *arg)
+{
+    struct exchange *x = arg;
+
+    arena_free(x->request_arena);
+    x->request_arena = NULL;
+}
+
+bool exchange_receive(struct exchange *x)
+{
+    x->request_arena = arena_new(x->config->max_body * 4 + ARENA_SLACK);
+    if (!x->request_arena)
+        return error_set(&x->error, ERROR_NO_MEMORY, "no memory to read the request");
+    arena_defer(x->arena, free_request, x);
+    return http_server_body(x->client, x->limits, x->head, x->request_arena, &x->body, &x->error) ==
+           HTTP_SERVER_OK;
+}
