@@ -302,7 +302,8 @@ static enum outcome attempt_node(struct exchange *x, const struct plan_candidate
 
 /* ---- the chain ------------------------------------------------------------------------------ */
 
-/* `tried` has a mask of nodes for each candidate. */
+/* `tried` has a bit for each node of each candidate: nobody is asked twice in a round and the
+ * desperate one behind it, which asks those whose breakers are open. */
 static enum outcome attempt_all(struct exchange *x, uint64_t *tried, bool desperate)
 {
     for (unsigned i = 0; i < x->plan->n_candidates; i++) {

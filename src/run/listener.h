@@ -7,8 +7,8 @@
 
 #include "run/task.h"
 
-/* A bound and listening socket, close-on-exec, non-blocking. Waits up to a second for a port that is
- * in use. -1 with `err`: still in use, no such address, no permission. */
+/* A bound and listening socket, close-on-exec, non-blocking. Waits up to a second for a port that
+ * is in use. -1 with `err`: still in use, no such address, no permission. */
 int listener_open(struct view host, uint16_t port, struct error *err) MUST_CHECK;
 
 enum { LISTENER_MAX_LOOPS = 64 };

@@ -73,6 +73,14 @@ def test_an_open_node_is_not_probed_before_its_retry_after(start, lab, cloud):
     assert not [at for at in asked if 0.1 < at < 1.9]
 
 
+def test_a_request_that_opens_the_breaker_asks_the_node_once(start, lab):
+    weir = start(backend("lab", "inside", lab), breaker={"failures": 1})
+    lab.script(faulty.failing(500))
+    for asked in (1, 2):  # the second finds it open
+        assert weir.ask().status == 503
+        assert len(lab.chats) == asked
+
+
 def test_the_longest_head_passes_and_hurts_no_node(start, lab):
     """Nearly all of it goes on to the upstream, beside what Weir adds."""
     weir = start(backend("lab", "inside", lab))

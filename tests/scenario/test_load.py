@@ -1,5 +1,6 @@
 """Many at once."""
 import asyncio
+import contextlib
 import json
 import subprocess
 import sys
@@ -147,3 +148,18 @@ def test_a_connection_for_every_loop(start, lab, cloud):
         for client in clients:
             client.send(request(chat()))
         assert [client.response().status for client in clients] == [200] * 16
+
+
+def test_connections_that_say_nothing_cost_little(start, lab):
+    weir = start(backend("lab", "inside", lab), timeouts={"head": "20s"})
+    assert weir.ask().status == 200
+    before, count = weir.memory_kib(), 400
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(weir.raw()) for _ in range(count)]
+        assert weir.ask().status == 200
+        for client in clients:
+            client.send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nX: ")
+        assert weir.ask().status == 200
+        time.sleep(0.5)
+        if SLACK == 1:  # not under a sanitizer
+            assert weir.memory_kib() - before < 16 * count

@@ -242,6 +242,14 @@ def test_a_second_start_on_the_same_port_says_so(weir, start, lab):
     assert str(weir.port) in done.stderr
 
 
+def test_a_port_that_becomes_free_in_a_moment_is_waited_for(start, lab):
+    weir = start(backend("lab", "inside", lab), run=False)
+    with socket.create_server((weir.host, weir.port)) as holder:
+        threading.Timer(0.3, holder.close).start()
+        weir.start()
+    assert weir.ask().status == 200
+
+
 @pytest.mark.parametrize("text, place, word", [
     ("listen: 127.0.0.1:8484\n", "", "backends"),
     ("listen: 127.0.0.1:8484\nbackendz: []\n", ":2:1", "backends"),
