@@ -61,6 +61,11 @@ struct fleet *fleet_new(struct config *config, struct error *err)
         }
     }
     fleet_refresh(f);
+    if (!f->view) {
+        fleet_unref(f);
+        error_set(err, ERROR_NO_MEMORY, "no memory for the fleet");
+        return NULL;
+    }
     return f;
 }
 

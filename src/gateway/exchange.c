@@ -1,5 +1,7 @@
 #include "gateway/exchange.h"
 
+enum { LEDGER_RETRY_MS = 1000 }; /* how often the ledger itself tries again */
+
 bool exchange_run(struct exchange *x)
 {
     bool ok = exchange_admit(x)            /* not draining, the ledger writes */
@@ -16,6 +18,8 @@ bool exchange_run(struct exchange *x)
     if (!recorded && x->error.code == ERROR_NONE) {
         error_set(&x->error, ERROR_LEDGER_UNAVAILABLE, "the ledger cannot be written");
         error_hint(&x->error, "Free disk space on the gateway; it goes on by itself.");
+        x->status = error_info(x->error.code)->http_status; /* not the held answer's */
+        x->retry_after_ms = LEDGER_RETRY_MS;
     }
     exchange_release(x);
     return !x->close;

@@ -142,8 +142,13 @@ static bool replace(struct gateway *g, struct config *next, struct error *err)
     fleet_unref(before);
     if (!ok || !(f = fleet_new(next, err)))
         return false;
+    struct prober *prober = prober_start(f, node_changed, g);
+    if (!prober) {
+        fleet_unref(f);
+        return error_set(err, ERROR_NO_MEMORY, "no memory to watch the nodes");
+    }
     prober_stop(g->prober);
-    g->prober = prober_start(f, node_changed, g);
+    g->prober = prober;
     lock_take(&g->mutex);
     before = g->fleet;
     g->fleet = f;

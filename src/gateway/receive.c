@@ -13,9 +13,10 @@ static void free_request(void *arg)
 bool exchange_receive(struct exchange *x)
 {
     x->request_arena = arena_new(x->config->max_body * 4 + ARENA_SLACK);
+    if (x->request_arena)
+        arena_defer(x->arena, free_request, x); /* without memory for that it runs now */
     if (!x->request_arena)
         return error_set(&x->error, ERROR_NO_MEMORY, "no memory to read the request");
-    arena_defer(x->arena, free_request, x);
     return http_server_body(x->client, x->limits, x->head, x->request_arena, &x->body, &x->error) ==
            HTTP_SERVER_OK;
 }

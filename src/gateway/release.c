@@ -29,13 +29,8 @@ static void send_error_event(struct exchange *x)
 static void send_error(struct exchange *x)
 {
     struct buf body = BUF_MAX(ERROR_MAX_BYTES);
-
-    /* The record failed behind a whole answer, whose status is the held head's, not this one's. */
-    if (x->error.code == ERROR_LEDGER_UNAVAILABLE) {
-        x->status = error_info(x->error.code)->http_status;
-        x->retry_after_ms = 1000;
-    }
     int64_t seconds = (x->retry_after_ms + 999) / 1000;
+
     llm_error_write(LLM_OPENAI_CHAT, &x->error, &body);
     x->upstream_heads = seconds > 0
                             ? arena_printf(x->arena, "retry-after: %lld\r\n", (long long)seconds)
