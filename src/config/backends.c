@@ -3,6 +3,9 @@
 
 enum { MAX_BACKENDS = 256, MAX_NODES = 64, MAX_MODELS = 1024 };
 
+/* Until backends_finish() takes the engine's own. */
+#define DIALECT_UNSAID ((enum llm_dialect)LLM_DIALECTS)
+
 static const char *const ability_names = "tools | images | schema";
 enum { ABILITY_NAMES = 3 };
 
@@ -215,6 +218,7 @@ static bool read_backend(struct load *l, const struct tree_node *node, struct co
     if (node->kind != TREE_MAP)
         return load_fail(l, node, "write - name: ..., and side:, engine:, url: below it",
                          "a backend is %s, not a map", load_found(l, node));
+    b->dialect = DIALECT_UNSAID;
     b->connect_ms = b->first_token_ms = b->between_tokens_ms = b->total_ms = -1;
     if (!options_read(l, node, "backends[]", b))
         return false;
@@ -261,6 +265,13 @@ void show_backends(const void *record, struct show *s)
     s->indent -= 4;
 }
 
+static enum llm_dialect dialect_of(enum engine engine)
+{
+    return engine == ENGINE_ANTHROPIC ? LLM_ANTHROPIC
+           : engine == ENGINE_OLLAMA  ? LLM_OLLAMA
+                                      : LLM_OPENAI_CHAT;
+}
+
 static void fill(int64_t *ms, int64_t from)
 {
     if (*ms < 0)
@@ -281,6 +292,8 @@ bool backends_finish(struct load *l)
                          "there is no backend");
     for (unsigned i = 0; i < c->n_backends; i++) {
         struct config_backend *b = &c->backends[i];
+        if (b->dialect == DIALECT_UNSAID)
+            b->dialect = dialect_of(b->engine);
         fill(&b->connect_ms, c->connect_ms);
         fill(&b->first_token_ms,
              b->engine == ENGINE_OLLAMA && !said ? OLLAMA_FIRST_TOKEN_MS : c->first_token_ms);

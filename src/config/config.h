@@ -20,11 +20,18 @@ enum side { SIDE_INSIDE, SIDE_OUTSIDE };
 /* "inside", "outside" */
 const char *side_name(enum side side);
 
-enum engine { ENGINE_OPENAI, ENGINE_OLLAMA, ENGINE_VLLM, ENGINE_LLAMACPP };
-#define ENGINE_COUNT 4
+enum engine { ENGINE_OPENAI, ENGINE_OLLAMA, ENGINE_VLLM, ENGINE_LLAMACPP, ENGINE_ANTHROPIC };
+#define ENGINE_COUNT 5
 
-/* "openai", "ollama", "vllm", "llamacpp" */
+/* "openai", "ollama", "vllm", "llamacpp", "anthropic" */
 const char *engine_name(enum engine engine);
+
+/* The protocols that clients and backends speak. */
+enum llm_dialect { LLM_OPENAI_CHAT, LLM_OPENAI_RESPONSES, LLM_ANTHROPIC, LLM_OLLAMA };
+#define LLM_DIALECTS 4
+
+/* "openai-chat", "openai-responses", "anthropic", "ollama" */
+const char *dialect_name(enum llm_dialect dialect);
 
 /* What a request can need and a model can have; bits. */
 enum ability {
@@ -54,6 +61,7 @@ struct config_backend {
     struct view name;
     enum side side;
     enum engine engine;
+    enum llm_dialect dialect; /* in which it is asked */
     struct config_url *nodes; /* at least one */
     unsigned n_nodes;
     struct config_model *models; /* none: the engine's own list */

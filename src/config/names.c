@@ -9,12 +9,21 @@ const char *side_name(enum side side)
 const char *engine_name(enum engine engine)
 {
     static const char *const names[ENGINE_COUNT] = {
-        [ENGINE_OPENAI] = "openai",
-        [ENGINE_OLLAMA] = "ollama",
-        [ENGINE_VLLM] = "vllm",
-        [ENGINE_LLAMACPP] = "llamacpp",
+        [ENGINE_OPENAI] = "openai",     [ENGINE_OLLAMA] = "ollama",       [ENGINE_VLLM] = "vllm",
+        [ENGINE_LLAMACPP] = "llamacpp", [ENGINE_ANTHROPIC] = "anthropic",
     };
     return names[engine];
+}
+
+const char *dialect_name(enum llm_dialect dialect)
+{
+    static const char *const names[LLM_DIALECTS] = {
+        [LLM_OPENAI_CHAT] = "openai-chat",
+        [LLM_OPENAI_RESPONSES] = "openai-responses",
+        [LLM_ANTHROPIC] = "anthropic",
+        [LLM_OLLAMA] = "ollama",
+    };
+    return names[dialect];
 }
 
 const char *task_name(enum task_kind task)

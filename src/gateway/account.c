@@ -201,7 +201,7 @@ bool exchange_account(struct exchange *x)
         .wall_ms = x->wall_ms,
         .key = x->key,
         .model_asked = x->request.model,
-        .dialect = VIEW("openai-chat"),
+        .dialect = view_str(dialect_name(x->dialect)),
         .plan = plan_json(x),
         .attempts = attempts_json(x),
         .notes = x->notes,

@@ -6,6 +6,7 @@
 #include "egress/egress.h"
 #include "gateway/exchange.h"
 #include "gateway/log.h"
+#include "gateway/translate.h"
 #include "http/forward.h"
 #include "llm/models.h"
 #include "run/task.h"
@@ -29,9 +30,33 @@ struct attempt {
     struct arena *arena;
     int64_t began_ns, deadline_ns;
     int64_t retry_after_ms;
+    bool unsayable; /* this backend's dialect has no words for the request */
 };
 
 /* ---- the request to the upstream ------------------------------------------------------------ */
+
+static void append_credential(struct buf *head, const struct config_backend *b)
+{
+    if (b->key.n > 0) {
+        buf_append(head, b->dialect == LLM_ANTHROPIC ? VIEW("x-api-key: ")
+                                                     : VIEW("Authorization: Bearer "));
+        buf_append(head, b->key);
+        buf_append_lit(head, "\r\n");
+    }
+}
+
+/* A provider's own fields pass only where client and backend speak its dialect. */
+static bool passes(struct view name, enum llm_dialect client, enum llm_dialect upstream)
+{
+    bool own = view_starts(name, VIEW("anthropic-")) || view_starts(name, VIEW("openai-")) ||
+               view_starts(name, VIEW("Anthropic-")) || view_starts(name, VIEW("OpenAI-"));
+    return (!own || client == upstream) && http_forward_to_upstream(name);
+}
+
+static bool has_anthropic_version(const struct exchange *x, const struct config_backend *b)
+{
+    return x->dialect == b->dialect && http_header_get(x->head, VIEW("anthropic-version")).n > 0;
+}
 
 static struct view upstream_head(struct exchange *x, const struct attempt *t, size_t length)
 {
@@ -41,7 +66,12 @@ static struct view upstream_head(struct exchange *x, const struct attempt *t, si
 
     buf_append_lit(&head, "POST ");
     buf_append(&head, url->prefix);
-    buf_append_lit(&head, "/v1/chat/completions HTTP/1.1\r\nHost: ");
+    buf_append(&head, llm_dialect(t->backend->dialect)->path);
+    if (x->head->query.n && t->backend->dialect == x->dialect) {
+        buf_append_char(&head, '?');
+        buf_append(&head, x->head->query);
+    }
+    buf_append_lit(&head, " HTTP/1.1\r\nHost: ");
     buf_append(&head, v6 ? VIEW("[") : VIEW(""));
     buf_append(&head, url->host);
     buf_append(&head, v6 ? VIEW("]") : VIEW(""));
@@ -53,14 +83,12 @@ static struct view upstream_head(struct exchange *x, const struct attempt *t, si
                           "Content-Type: application/json\r\nContent-Length: ");
     buf_append_u64(&head, length);
     buf_append_lit(&head, "\r\n");
-    if (t->backend->key.n) {
-        buf_append_lit(&head, "Authorization: Bearer ");
-        buf_append(&head, t->backend->key);
-        buf_append_lit(&head, "\r\n");
-    }
+    append_credential(&head, t->backend);
+    if (t->backend->dialect == LLM_ANTHROPIC && !has_anthropic_version(x, t->backend))
+        buf_append_lit(&head, "anthropic-version: 2023-06-01\r\n");
     http_header_line(&head, VIEW("x-request-id"), x->request_id);
     for (unsigned i = 0; i < x->head->n_headers; i++)
-        if (http_forward_to_upstream(x->head->headers[i].name))
+        if (passes(x->head->headers[i].name, x->dialect, t->backend->dialect))
             http_header_line(&head, x->head->headers[i].name, x->head->headers[i].value);
     buf_append_lit(&head, "\r\n");
     struct view text = buf_ok(&head) ? arena_dup(t->arena, buf_view(&head)) : VIEW_NONE;
@@ -82,8 +110,10 @@ static bool send_request(struct exchange *x, struct attempt *t)
     int64_t first_ns =
         x->request.stream ? t->began_ns + t->backend->first_token_ms * NS_PER_MS : t->deadline_ns;
 
-    if (!llm_request_write(&x->request, &rewrite, x->arena, &body, &x->notes, &x->error))
+    if (!translate_request(x, t->backend, &rewrite, t->arena, &body)) {
+        t->unsayable = x->error.code == ERROR_BAD_VALUE && t->backend->dialect != x->dialect;
         return false;
+    }
     struct http_request_out request = {
         .head = upstream_head(x, t, body.bytes), .body = body.pieces, .n_body = body.n};
     struct http_deadlines deadlines = {
@@ -118,10 +148,11 @@ static bool may_do_better(int status)
            (status < 400 && status != 200);
 }
 
-static bool is_event_stream(const struct http_head *head)
+static bool is_stream(const struct http_head *head, enum llm_dialect dialect)
 {
-    struct view type = http_header_get(head, VIEW("content-type")),
-                wanted = VIEW("text/event-stream");
+    struct view type = http_header_get(head, VIEW("content-type"));
+    struct view wanted =
+        dialect == LLM_OLLAMA ? VIEW("application/x-ndjson") : VIEW("text/event-stream");
     return view_eq_nocase(view_first(type, wanted.n), wanted);
 }
 
@@ -180,11 +211,12 @@ static enum deliver_result receive(struct exchange *x, struct attempt *t)
                                     .hide_usage = !x->request.include_usage};
     if (status != 200) {
         x->answer.usage.reported = true; /* nobody charges for what was refused */
-        return deliver_refusal(x, &t->call, t->deadline_ns, t->arena, may_go_on(x, t->candidate));
+        return deliver_refusal(x, &t->call, t->deadline_ns, t->backend, t->arena,
+                               may_go_on(x, t->candidate));
     }
     if (!x->request.stream)
-        return deliver_plain(x, &t->call, t->deadline_ns, t->arena);
-    if (!is_event_stream(&t->call.head)) {
+        return deliver_plain(x, &t->call, t->backend, t->deadline_ns, t->arena);
+    if (!is_stream(&t->call.head, t->backend->dialect)) {
         error_set(&x->error, ERROR_UPSTREAM_PROTOCOL, "a stream was asked for and none came");
         return DELIVER_FAILED;
     }
@@ -247,7 +279,12 @@ static enum outcome conclude(struct exchange *x, struct attempt *t, enum deliver
         write_attempt(x, t, view_str(error_info(ERROR_PROMPT_TOO_LONG)->wire));
         return OUTCOME_NEXT_MODEL;
     case DELIVER_FAILED:
-        break;
+        if (!t->unsayable)
+            break;
+        if (x->n_unsayable++ == 0)
+            x->unsayable = x->error;
+        write_attempt(x, t, VIEW("untranslatable"));
+        return OUTCOME_NEXT_MODEL;
     }
     write_attempt(x, t, view_str(error_info(x->error.code)->wire));
     if (result == DELIVER_CANCELLED)
@@ -357,6 +394,11 @@ static bool nobody_left(struct exchange *x, int64_t again_ns)
         x->retry_after_ms = (again_ns - now) / NS_PER_MS + 1;
     else if (x->retry_after_ms == 0)
         x->retry_after_ms = x->config->breaker_open_ms;
+    if (x->n_attempts > 0 && x->n_unsayable == x->n_attempts) {
+        x->error = x->unsayable; /* names the field that nobody here can be told */
+        x->retry_after_ms = 0;
+        return false;
+    }
     if (now >= x->deadline_ns)
         return error_set(&x->error, ERROR_DEADLINE, "no answer before this request's deadline");
     struct error last = x->error;

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "gateway/exchange.h"
 #include "gateway/models.h"
+#include "llm/dialect.h"
 #include "run/task.h"
 
 enum {
@@ -95,9 +96,9 @@ static bool answer_error(struct exchange *x)
 {
     struct buf body = BUF_MAX(16 * 1024);
 
-    llm_error_write(LLM_OPENAI_CHAT, &x->error, &body);
-    bool keep = buf_ok(&body) && answer(x, error_info(x->error.code)->http_status,
-                                        VIEW("application/json"), buf_view(&body));
+    int status = error_info(x->error.code)->http_status;
+    llm_dialect(x->dialect)->error_write(&x->error, status, x->request_id, &body);
+    bool keep = buf_ok(&body) && answer(x, status, VIEW("application/json"), buf_view(&body));
     buf_done(&body);
     return keep;
 }
@@ -159,12 +160,16 @@ static bool route(struct exchange *x)
     static const struct {
         struct view path;
         bool post, prefix;
+        enum llm_dialect dialect;
         bool (*serve)(struct exchange *x);
     } routes[] = {
-        {VIEW_LIT("/v1/chat/completions"), true, false, serve_chat},
-        {VIEW_LIT("/v1/models"), false, false, serve_models},
-        {VIEW_LIT("/v1/models/"), false, true, serve_models},
-        {VIEW_LIT("/healthz"), false, false, serve_health},
+        {VIEW_LIT("/v1/chat/completions"), true, false, LLM_OPENAI_CHAT, serve_chat},
+        {VIEW_LIT("/v1/responses"), true, false, LLM_OPENAI_RESPONSES, serve_chat},
+        {VIEW_LIT("/v1/messages"), true, false, LLM_ANTHROPIC, serve_chat},
+        {VIEW_LIT("/api/chat"), true, false, LLM_OLLAMA, serve_chat},
+        {VIEW_LIT("/v1/models"), false, false, LLM_OPENAI_CHAT, serve_models},
+        {VIEW_LIT("/v1/models/"), false, true, LLM_OPENAI_CHAT, serve_models},
+        {VIEW_LIT("/healthz"), false, false, LLM_OPENAI_CHAT, serve_health},
     };
     enum http_method method = x->head->method;
 
@@ -173,6 +178,7 @@ static bool route(struct exchange *x)
                                      : view_eq(x->head->path, routes[i].path);
         if (!here)
             continue;
+        x->dialect = routes[i].dialect;
         if (routes[i].post ? method == HTTP_POST : method == HTTP_GET || method == HTTP_HEAD)
             return routes[i].serve(x);
         x->upstream_heads = routes[i].post ? VIEW("allow: POST\r\n") : VIEW("allow: GET, HEAD\r\n");
@@ -183,7 +189,8 @@ static bool route(struct exchange *x)
     error_set(&x->error, ERROR_NOT_FOUND, "there is nothing at %.*s",
               VIEW_ARG(view_first(x->head->path, 80)));
     error_hint(&x->error,
-               "Weir serves POST /v1/chat/completions, GET /v1/models and GET /healthz.");
+               "Weir serves POST /v1/chat/completions, /v1/responses, /v1/messages and /api/chat, "
+               "GET /v1/models and /healthz.");
     return answer_error(x);
 }
 

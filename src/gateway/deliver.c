@@ -7,7 +7,9 @@
  */
 #include "base/clock.h"
 #include "gateway/exchange.h"
+#include "gateway/translate.h"
 #include "http/forward.h"
+#include "http/lines.h"
 #include "http/sse.h"
 #include "run/task.h"
 
@@ -99,15 +101,20 @@ static bool read_whole(struct exchange *x, struct http_call *call, size_t max, i
     return result == HTTP_BODY_END;
 }
 
-enum deliver_result deliver_plain(struct exchange *x, struct http_call *call, int64_t deadline_ns,
+enum deliver_result deliver_plain(struct exchange *x, struct http_call *call,
+                                  const struct config_backend *backend, int64_t deadline_ns,
                                   struct arena *attempt)
 {
+    struct translation t;
     struct llm_body out;
     struct view body;
 
     if (!read_whole(x, call, x->config->max_answer, deadline_ns, attempt, &body))
         return DELIVER_FAILED;
-    if (!llm_answer_plain(&x->answer, body, attempt, &out, &x->error))
+    translate_begin(&t, x, backend, true, attempt);
+    bool ok = translate_plain(&t, body, attempt, &out, &x->error);
+    translate_done(&t);
+    if (!ok)
         return DELIVER_FAILED;
     x->first_token_ns = loop_now_ns();
     keep_upstream_heads(x, &call->head);
@@ -119,8 +126,24 @@ enum deliver_result deliver_plain(struct exchange *x, struct http_call *call, in
     return DELIVER_DONE;
 }
 
+/* Another dialect's refusal in the client's own words. */
+static struct view translated_refusal(struct exchange *x, struct view body, int status)
+{
+    struct error refusal;
+    struct buf out = BUF_MAX(REFUSAL_BYTES);
+
+    error_set(
+        &refusal, ERROR_UPSTREAM_REJECTED, "%.*s",
+        VIEW_ARG(llm_error_message(body, x->arena, VIEW("the upstream refused the request"))));
+    llm_dialect(x->dialect)->error_write(&refusal, status, x->request_id, &out);
+    struct view text = buf_ok(&out) ? arena_dup(x->arena, buf_view(&out)) : VIEW_NONE;
+    buf_done(&out);
+    return text;
+}
+
 enum deliver_result deliver_refusal(struct exchange *x, struct http_call *call, int64_t deadline_ns,
-                                    struct arena *attempt, bool may_go_on)
+                                    const struct config_backend *backend, struct arena *attempt,
+                                    bool may_go_on)
 {
     struct view body, type = http_header_get(&call->head, VIEW("content-type"));
 
@@ -128,6 +151,10 @@ enum deliver_result deliver_refusal(struct exchange *x, struct http_call *call, 
         return DELIVER_FAILED;
     if (may_go_on && llm_error_is_too_long(body))
         return DELIVER_TOO_LONG;
+    if (backend->dialect != x->dialect) {
+        body = translated_refusal(x, body, call->head.status);
+        type = VIEW("application/json");
+    }
     x->outcome = view_str(error_info(ERROR_UPSTREAM_REJECTED)->wire);
     keep_upstream_heads(x, &call->head);
     x->held[0] =
@@ -144,40 +171,72 @@ enum deliver_result deliver_refusal(struct exchange *x, struct http_call *call, 
 struct relay {
     struct exchange *x;
     struct http_call *call;
+    struct translation *translation;
+    bool by_lines; /* the upstream's stream is NDJSON, not server-sent events */
     struct sse_reader events;
-    struct buf out; /* events for the client that did not leave yet */
-    unsigned seen;  /* bits of enum llm_event, over the whole stream */
-    bool progress;  /* the last read brought an event that is no comment */
+    struct line_reader lines;
+    struct arena *scratch; /* of one event's decoded text */
+    struct buf out;        /* events for the client that did not leave yet */
+    struct buf end;        /* its end mark, held back */
+    unsigned seen;         /* bits of enum llm_event, over the whole stream */
+    bool progress;         /* the last read brought an event that is no comment */
 };
+
+enum next { NEXT_NONE, NEXT_EVENT, NEXT_PING, NEXT_TOO_LONG };
+
+/* The next event of the upstream's stream, however it is framed. */
+static enum next next_event(struct relay *r, struct view *bytes, struct view *ret_name,
+                            struct view *ret_data)
+{
+    struct sse_event event;
+
+    *ret_name = VIEW_NONE;
+    if (r->by_lines) {
+        enum line_result line = line_next(&r->lines, bytes, ret_data);
+        return line == LINE_FOUND ? NEXT_EVENT : line == LINE_MORE ? NEXT_NONE : NEXT_TOO_LONG;
+    }
+    enum sse_result result = sse_next(&r->events, bytes, &event);
+    if (result != SSE_EVENT)
+        return result == SSE_MORE ? NEXT_NONE : NEXT_TOO_LONG;
+    *ret_name = event.name;
+    *ret_data = event.data;
+    return event.comment ? NEXT_PING : NEXT_EVENT;
+}
+
+/* A ping keeps the client's patience too. */
+static void pass_ping(struct relay *r)
+{
+    if (r->x->streaming && r->x->dialect != LLM_OLLAMA)
+        buf_append_lit(&r->out, ":\n\n");
+}
 
 /* Reads all events of the bytes into `out`. False: a failed attempt (x->error). */
 static bool take_events(struct relay *r, struct view bytes)
 {
     struct exchange *x = r->x;
-    struct sse_event event;
-    enum sse_result result;
+    struct view name, data;
+    enum next next;
 
     r->progress = false;
-    while ((result = sse_next(&r->events, &bytes, &event)) == SSE_EVENT) {
+    while ((next = next_event(r, &bytes, &name, &data)) == NEXT_EVENT || next == NEXT_PING) {
         unsigned kinds = 0;
-        if (event.comment) {
-            if (x->streaming)
-                buf_append_lit(&r->out, ":\n\n"); /* a ping keeps the client's patience too */
+        if (next == NEXT_PING) {
+            pass_ping(r);
             continue;
         }
         r->progress = true;
-        if (!llm_answer_event(&x->answer, event.data, &r->out, &kinds, &x->error))
-            return false;
+        bool ok = translate_event(r->translation, name, data, &r->out, &r->end, &kinds, &x->error);
+        arena_reset(r->scratch);
         r->seen |= kinds;
-        if (kinds & LLM_EVENT_ERROR)
+        if (!ok || kinds & LLM_EVENT_ERROR)
             return false;
         if (kinds & LLM_EVENT_DONE)
             break;
     }
-    if (result == SSE_TOO_LONG)
+    if (next == NEXT_TOO_LONG)
         return error_set(&x->error, ERROR_UPSTREAM_PROTOCOL, "an event is longer than %d bytes",
                          MAX_EVENT_BYTES);
-    if (!buf_ok(&r->out))
+    if (!buf_ok(&r->out) || !buf_ok(&r->end))
         return error_set(&x->error, ERROR_NO_MEMORY, "no memory for the stream's events");
     if (!x->streaming && r->out.len > KEPT_BACK_BYTES)
         return error_set(&x->error, ERROR_UPSTREAM_PROTOCOL,
@@ -224,7 +283,7 @@ static bool send_events(struct relay *r)
         if (!(r->seen & (LLM_EVENT_CONTENT | LLM_EVENT_FINISH)))
             return true;
         keep_upstream_heads(x, &r->call->head);
-        head = deliver_head(x, 200, VIEW("text/event-stream; charset=utf-8"), SIZE_MAX);
+        head = deliver_head(x, 200, llm_dialect(x->dialect)->content_type(true), SIZE_MAX);
         if (head.n == 0)
             return no_memory(x);
         x->streaming = true;
@@ -244,12 +303,14 @@ static bool send_events(struct relay *r)
 }
 
 /* What follows the last event: the end mark and the last chunk, held for the ledger. */
-static void hold_end(struct exchange *x)
+static void hold_end(struct exchange *x, struct view end)
 {
-    struct view mark = llm_end_mark(x->request.dialect);
+    struct view mark = end.n ? end : llm_end_mark(x->dialect);
 
-    if (x->head->minor >= 1)
+    if (x->head->minor >= 1 && mark.n > 0)
         mark = arena_printf(x->arena, "%zx\r\n%.*s\r\n0\r\n\r\n", mark.n, VIEW_ARG(mark));
+    else
+        mark = x->head->minor >= 1 ? HTTP_LAST_CHUNK : arena_dup(x->arena, mark);
     x->close = x->close || mark.n == 0; /* without memory it is a cut */
     x->held[0] = mark;
     x->n_held = 1;
@@ -309,21 +370,49 @@ static enum deliver_result relay_stream(struct relay *r, int64_t between_ns, int
         error_set(&x->error, ERROR_UPSTREAM_CUT, "the stream ended without content");
         return DELIVER_FAILED;
     }
-    hold_end(x);
+    hold_end(x, buf_view(&r->end));
     finish_body(r->call);
     return DELIVER_DONE;
+}
+
+static void end_translation(void *t)
+{
+    translate_done(t);
+}
+
+/* Lives as long as the exchange: an error event behind the stream goes on with its numbers. */
+static bool begin_translation(struct relay *r, const struct config_backend *backend)
+{
+    struct exchange *x = r->x;
+
+    r->translation = arena_new_of(x->arena, struct translation);
+    r->scratch = arena_new_child(x->arena);
+    if (!r->translation || !r->scratch)
+        return no_memory(x);
+    translate_begin(r->translation, x, backend, false, r->scratch);
+    arena_defer(x->arena, end_translation, r->translation);
+    x->translation = r->translation;
+    return true;
 }
 
 enum deliver_result deliver_stream(struct exchange *x, struct http_call *call,
                                    const struct config_backend *backend, int64_t first_token_ns,
                                    int64_t deadline_ns)
 {
-    struct relay r = {.x = x, .call = call, .events = sse_reader_new(MAX_EVENT_BYTES)};
+    struct relay r = {.x = x,
+                      .call = call,
+                      .by_lines = backend->dialect == LLM_OLLAMA,
+                      .events = sse_reader_new(MAX_EVENT_BYTES),
+                      .lines = LINE_READER(MAX_EVENT_BYTES)};
 
-    r.out = BUF_MAX(OUT_BYTES);
+    r.out = r.end = BUF_MAX(OUT_BYTES);
+    if (!begin_translation(&r, backend))
+        return DELIVER_FAILED;
     enum deliver_result result =
         relay_stream(&r, backend->between_tokens_ms * NS_PER_MS, first_token_ns, deadline_ns);
     buf_done(&r.out);
+    buf_done(&r.end);
     sse_reader_done(&r.events);
+    line_reader_done(&r.lines);
     return result;
 }

@@ -12,6 +12,7 @@
 #include "http/server.h"
 #include "inspect/inspect.h"
 #include "llm/answer.h"
+#include "llm/neutral.h"
 #include "policy/policy.h"
 
 #define EXCHANGE_HELD_PIECES (LLM_BODY_PIECES + 2)
@@ -29,21 +30,26 @@ struct exchange {
     int64_t id; /* in the ledger */
     struct view request_id;
 
-    struct view key; /* the caller's name */
+    enum llm_dialect dialect; /* the client's */
+    struct view key;          /* the caller's name */
     struct view body;
-    struct llm_request request; /* its model outlives the request's arena */
+    struct llm_request request;        /* its model outlives the request's arena */
+    const struct llm_neutral *neutral; /* read when a candidate of another dialect is asked */
     struct inspect_facts facts;
     struct plan *plan;
 
     /* how it went */
     struct error error; /* code ERROR_NONE: it was answered */
     struct llm_answer answer;
+    struct translation *translation;          /* of the attempt that streams; NULL before */
     const struct plan_candidate *answered_by; /* NULL: nobody */
     struct node *node;
     int64_t share_ns; /* of that node */
     int64_t first_token_ns;
     struct buf attempts; /* JSON, without the closing bracket */
     unsigned n_attempts;
+    unsigned n_unsayable; /* attempts that no words were found for; the first one's error */
+    struct error unsayable;
     uint32_t too_long; /* a bit for each candidate whose window the prompt does not fit into */
     struct view notes;
     int status;             /* what the client gets */
@@ -88,7 +94,8 @@ enum deliver_result {
     DELIVER_CANCELLED, /* the client left */
 };
 
-enum deliver_result deliver_plain(struct exchange *x, struct http_call *call, int64_t deadline_ns,
+enum deliver_result deliver_plain(struct exchange *x, struct http_call *call,
+                                  const struct config_backend *backend, int64_t deadline_ns,
                                   struct arena *attempt);
 enum deliver_result deliver_stream(struct exchange *x, struct http_call *call,
                                    const struct config_backend *backend, int64_t first_token_ns,
@@ -96,7 +103,8 @@ enum deliver_result deliver_stream(struct exchange *x, struct http_call *call,
 /* An answer of the upstream that is final although it is an error: its bytes are the client's. With
  * `may_go_on` a prompt that is too long for this model is left to another one. */
 enum deliver_result deliver_refusal(struct exchange *x, struct http_call *call, int64_t deadline_ns,
-                                    struct arena *attempt, bool may_go_on);
+                                    const struct config_backend *backend, struct arena *attempt,
+                                    bool may_go_on);
 
 /* The head of an answer up to and with its empty line. `length` SIZE_MAX: chunked. Empty without
  * memory: then nothing may be sent. */

@@ -7,11 +7,11 @@
 /* Above this, reading would keep the loop from its other tasks for too long. */
 enum { OFFLOAD_BYTES = 128 * 1024 };
 
-static bool understand(struct view body, struct arena *a, struct inspect_memory *memory,
-                       struct llm_request *ret_request, struct inspect_facts *ret_facts,
-                       struct error *err)
+static bool understand(enum llm_dialect dialect, struct view body, struct arena *a,
+                       struct inspect_memory *memory, struct llm_request *ret_request,
+                       struct inspect_facts *ret_facts, struct error *err)
 {
-    if (!llm_request_read(LLM_OPENAI_CHAT, body, a, ret_request, err))
+    if (!llm_request_read(dialect, body, a, ret_request, err))
         return false;
     inspect_exchange(ret_request, memory, ret_facts);
     return true;
@@ -21,6 +21,7 @@ static bool understand(struct view body, struct arena *a, struct inspect_memory 
  * request's arena, with the body in it, is handed over and comes back. */
 struct inspect_job {
     struct offload_job job;
+    enum llm_dialect dialect;
     struct arena *arena;
     struct view body;
     struct llm_request request;
@@ -32,7 +33,7 @@ struct inspect_job {
 static void run_inspect(struct offload_job *job)
 {
     struct inspect_job *j = (struct inspect_job *)job;
-    j->ok = understand(j->body, j->arena, NULL, &j->request, &j->facts, &j->error);
+    j->ok = understand(j->dialect, j->body, j->arena, NULL, &j->request, &j->facts, &j->error);
 }
 
 static void drop_inspect(struct offload_job *job)
@@ -59,6 +60,7 @@ static bool understand_offloaded(struct exchange *x)
     if (!j)
         return error_set(&x->error, ERROR_NO_MEMORY, "no memory to read the request");
     j->job = (struct offload_job){.run = run_inspect, .drop = drop_inspect};
+    j->dialect = x->dialect;
     j->arena = x->request_arena;
     j->body = x->body;
     enum wait_result result = task_offload(OFFLOAD_CPU, &j->job, x->deadline_ns);
@@ -77,8 +79,8 @@ bool exchange_inspect(struct exchange *x)
 {
     struct inspect_memory *memory = x->gateway->memories[loop_index(loop_current())];
     bool ok = x->body.n > OFFLOAD_BYTES ? understand_offloaded(x)
-                                        : understand(x->body, x->request_arena, memory, &x->request,
-                                                     &x->facts, &x->error);
+                                        : understand(x->dialect, x->body, x->request_arena, memory,
+                                                     &x->request, &x->facts, &x->error);
 
     x->request.model = arena_dup(x->arena, x->request.model); /* outlives the request's arena */
     return ok;

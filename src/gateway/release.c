@@ -1,4 +1,4 @@
-#include "gateway/exchange.h"
+#include "gateway/translate.h"
 
 enum { ERROR_MAX_BYTES = 16 * 1024 };
 
@@ -14,7 +14,7 @@ static void send_error_event(struct exchange *x)
     struct buf event = BUF_MAX(ERROR_MAX_BYTES);
     bool ok;
 
-    llm_error_event(x->request.dialect, &x->error, &event);
+    llm_dialect(x->dialect)->error_event(&x->translation->writer, &x->error, &event);
     struct view raw = buf_view(&event), last = HTTP_LAST_CHUNK;
     if (x->head->minor >= 1)
         ok = http_server_write_chunk(x->client, x->limits, raw) &&
@@ -31,7 +31,7 @@ static void send_error(struct exchange *x)
     struct buf body = BUF_MAX(ERROR_MAX_BYTES);
     int64_t seconds = (x->retry_after_ms + 999) / 1000;
 
-    llm_error_write(LLM_OPENAI_CHAT, &x->error, &body);
+    llm_dialect(x->dialect)->error_write(&x->error, x->status, x->request_id, &body);
     x->upstream_heads = seconds > 0
                             ? arena_printf(x->arena, "retry-after: %lld\r\n", (long long)seconds)
                             : VIEW_NONE;

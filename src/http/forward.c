@@ -24,12 +24,14 @@ static const struct entry to_upstream[] = {
     NAME("tracestate"),
     NAME("idempotency-key"),
     PREFIX("openai-"),
+    PREFIX("anthropic-"),
 };
 
 static const struct entry to_client[] = {
     NAME("retry-after"),    NAME("retry-after-ms"), NAME("x-should-retry"), NAME("warning"),
     NAME("deprecation"),    NAME("sunset"),         NAME("ratelimit"),      PREFIX("ratelimit-"),
     PREFIX("x-ratelimit-"), PREFIX("openai-"),
+    PREFIX("anthropic-"),
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

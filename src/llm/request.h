@@ -9,8 +9,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
-
-enum llm_dialect { LLM_OPENAI_CHAT, LLM_OPENAI_RESPONSES, LLM_ANTHROPIC, LLM_OLLAMA };
+#include "config/config.h"
 
 enum llm_role { LLM_SYSTEM, LLM_USER, LLM_ASSISTANT, LLM_TOOL };
 

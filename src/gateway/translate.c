@@ -1,0 +1,166 @@
+#include "gateway/translate.h"
+
+enum { BODY_SLACK = 1 << 20, ANSWER_BYTES = 64 << 20, NOTES_BYTES = 1024 };
+
+static void free_buf(void *b)
+{
+    buf_done(b);
+}
+
+/* A buffer that lives as long as the arena. */
+static struct buf *arena_buf(struct arena *a, size_t max)
+{
+    struct buf *b = arena_new_of(a, struct buf);
+
+    if (!b)
+        return NULL;
+    *b = BUF_MAX(max);
+    arena_defer(a, free_buf, b);
+    return arena_failed(a) ? NULL : b;
+}
+
+/* ---- the request ----------------------------------------------------------------------------- */
+
+/* The full reading, once for all attempts. */
+static const struct llm_neutral *neutral_of(struct exchange *x)
+{
+    if (x->neutral)
+        return x->neutral;
+    struct llm_neutral *n = arena_new_of(x->request_arena, struct llm_neutral);
+    if (!n) {
+        error_set(&x->error, ERROR_NO_MEMORY, "no memory to translate the request");
+        return NULL;
+    }
+    if (!llm_dialect(x->dialect)->request_read(x->body, x->request_arena, n, &x->error))
+        return NULL;
+    return x->neutral = n;
+}
+
+bool translate_request(struct exchange *x, const struct config_backend *backend,
+                       const struct llm_rewrite *rewrite, struct arena *attempt,
+                       struct llm_body *ret_body)
+{
+    if (backend->dialect == x->dialect)
+        return llm_dialect(x->dialect)
+            ->request_pass(&x->request, rewrite, attempt, ret_body, &x->notes, &x->error);
+
+    const struct llm_neutral *neutral = neutral_of(x);
+    struct buf *body = arena_buf(attempt, x->body.n * 6 + BODY_SLACK);
+    struct buf notes = BUF_MAX(NOTES_BYTES);
+    if (!neutral)
+        return false;
+    if (!body)
+        return error_set(&x->error, ERROR_NO_MEMORY, "no memory to translate the request");
+    bool ok =
+        llm_dialect(backend->dialect)->request_write(neutral, rewrite, body, &notes, &x->error);
+    if (ok && !buf_ok(body))
+        ok = error_set(&x->error, ERROR_NO_MEMORY, "no memory to translate the request");
+    if (ok) {
+        *ret_body = (struct llm_body){.pieces = {buf_view(body)}, .n = 1, .bytes = body->len};
+        x->notes = arena_printf(x->arena, "%s to %s%s%.*s", dialect_name(x->dialect),
+                                dialect_name(backend->dialect), notes.len ? ", " : "",
+                                VIEW_ARG(buf_view(&notes)));
+    }
+    buf_done(&notes);
+    return ok;
+}
+
+/* ---- the answer ------------------------------------------------------------------------------ */
+
+void translate_begin(struct translation *t, struct exchange *x,
+                     const struct config_backend *backend, bool plain, struct arena *attempt)
+{
+    *t = (struct translation){
+        .answer = &x->answer,
+        .client = llm_dialect(x->dialect),
+        .upstream = llm_dialect(backend->dialect),
+        .same = backend->dialect == x->dialect,
+        .reader = {.dialect = backend->dialect, .arena = attempt},
+    };
+    llm_writer_init(&t->writer, x->dialect, plain, x->request.model, x->arena);
+    t->writer.include_usage = x->request.include_usage;
+}
+
+void translate_done(struct translation *t)
+{
+    llm_writer_done(&t->writer);
+}
+
+static unsigned kind_of(const struct llm_ev *ev)
+{
+    switch (ev->kind) {
+    case LLM_EV_TEXT:
+    case LLM_EV_THINKING:
+    case LLM_EV_REFUSAL:
+        return ev->text.n ? LLM_EVENT_CONTENT : 0;
+    case LLM_EV_CALL:
+    case LLM_EV_ARGUMENTS:
+        return LLM_EVENT_CONTENT;
+    case LLM_EV_FINISH:
+        return LLM_EVENT_FINISH;
+    case LLM_EV_USAGE:
+        return LLM_EVENT_USAGE;
+    case LLM_EV_END:
+        return LLM_EVENT_DONE;
+    case LLM_EV_START:
+    case LLM_EV_SIGNATURE:
+    case LLM_EV_LOGPROBS:
+    case LLM_EV_PING:
+        break;
+    }
+    return 0;
+}
+
+/* One neutral event on its way to the client. */
+static bool forward(void *arg, const struct llm_ev *ev)
+{
+    struct translation *t = arg;
+    unsigned kind = kind_of(ev);
+
+    t->kinds |= kind;
+    if (kind & LLM_EVENT_CONTENT)
+        t->answer->text_bytes += ev->text.n;
+    if (ev->kind == LLM_EV_USAGE)
+        t->answer->usage = ev->usage;
+    return t->client->event_write(&t->writer, ev, ev->kind == LLM_EV_END ? t->end : t->out);
+}
+
+bool translate_event(struct translation *t, struct view name, struct view data, struct buf *out,
+                     struct buf *end, unsigned *ret_kinds, struct error *err)
+{
+    size_t before = out->len;
+
+    if (!t->same) {
+        t->out = out;
+        t->end = end;
+        t->kinds = 0;
+        bool ok = t->upstream->event_read(&t->reader, name, data, forward, t, err);
+        *ret_kinds = t->kinds;
+        return ok;
+    }
+    if (!t->client->event_pass(t->answer, name, data, out, ret_kinds, err))
+        return false;
+    if (*ret_kinds & LLM_EVENT_DONE) { /* the end mark waits for the ledger */
+        buf_append(end, view_skip(buf_view(out), before));
+        out->len = before;
+    }
+    return true;
+}
+
+bool translate_plain(struct translation *t, struct view body, struct arena *attempt,
+                     struct llm_body *ret_body, struct error *err)
+{
+    if (t->same)
+        return t->client->plain_pass(t->answer, body, attempt, ret_body, err);
+
+    struct buf *out = arena_buf(attempt, ANSWER_BYTES);
+    if (!out)
+        return error_set(err, ERROR_NO_MEMORY, "no memory to translate an answer");
+    t->out = t->end = out;
+    if (!t->upstream->plain_read(&t->reader, body, forward, t, err))
+        return false;
+    if (!buf_ok(out))
+        return error_set(err, ERROR_NO_MEMORY, "no memory to translate an answer");
+    *ret_body = (struct llm_body){.pieces = {buf_view(out)}, .n = 1, .bytes = out->len};
+    return true;
+}

@@ -1,0 +1,38 @@
+/*
+ * Between the client's dialect and the backend's: the same for all pairs. Where both speak the same
+ * the bytes pass, but for the model's name; else one dialect's reader feeds the other's writer.
+ */
+#pragma once
+
+#include "gateway/exchange.h"
+#include "llm/dialect.h"
+
+struct translation {
+    struct llm_answer *answer; /* what the ledger needs to know is collected there */
+    const struct llm_dialect_ops *client, *upstream;
+    bool same;
+    struct llm_reader reader;
+    struct llm_writer writer;
+    /* of the event that is being read */
+    struct buf *out, *end;
+    unsigned kinds;
+};
+
+/* The request's body for that backend. False with BAD_VALUE and a param: the backend's dialect
+ * cannot say what the request asks; the next candidate may. */
+bool translate_request(struct exchange *x, const struct config_backend *backend,
+                       const struct llm_rewrite *rewrite, struct arena *attempt,
+                       struct llm_body *ret_body) MUST_CHECK;
+
+void translate_begin(struct translation *t, struct exchange *x,
+                     const struct config_backend *backend, bool plain, struct arena *attempt);
+void translate_done(struct translation *t);
+
+/* One event of the upstream's stream; what the client gets is appended to `out`, and what may leave
+ * only when the record is written (its end mark) to `end`. Errors as llm_answer_event(). */
+bool translate_event(struct translation *t, struct view name, struct view data, struct buf *out,
+                     struct buf *end, unsigned *ret_kinds, struct error *err) MUST_CHECK;
+
+/* A plain answer. */
+bool translate_plain(struct translation *t, struct view body, struct arena *attempt,
+                     struct llm_body *ret_body, struct error *err) MUST_CHECK;
