@@ -26,6 +26,17 @@ static bool send_probe(struct http_call *call, struct node *n,
     return http_call_start(call, &n->origin, request, deadlines, a, err);
 }
 
+/* How each dialect wants to be told who asks. */
+static struct view credential(const struct config_backend *b, struct arena *a)
+{
+    if (b->dialect == LLM_ANTHROPIC)
+        return arena_printf(a, "anthropic-version: 2023-06-01\r\n%s%.*s%s",
+                            b->key.n ? "x-api-key: " : "", VIEW_ARG(b->key),
+                            b->key.n ? "\r\n" : "");
+    return b->key.n ? arena_printf(a, "Authorization: Bearer %.*s\r\n", VIEW_ARG(b->key))
+                    : VIEW("");
+}
+
 static struct view request_head(struct node *n, const struct config_backend *b, const char *method,
                                 const char *path, size_t length, struct arena *a)
 {
@@ -33,11 +44,10 @@ static struct view request_head(struct node *n, const struct config_backend *b, 
 
     return arena_printf(a,
                         "%s %.*s%s HTTP/1.1\r\nHost: %s%.*s%s:%u\r\nUser-Agent: weir-probe\r\n"
-                        "Accept: application/json\r\nAccept-Encoding: identity\r\n%s%.*s%s"
+                        "Accept: application/json\r\nAccept-Encoding: identity\r\n%.*s"
                         "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
                         method, VIEW_ARG(n->url.prefix), path, v6 ? "[" : "", VIEW_ARG(n->url.host),
-                        v6 ? "]" : "", n->url.port, b->key.n ? "Authorization: Bearer " : "",
-                        VIEW_ARG(b->key), b->key.n ? "\r\n" : "", length);
+                        v6 ? "]" : "", n->url.port, VIEW_ARG(credential(b, a)), length);
 }
 
 /* Reads a small answer whole; `ret_body` lies in the arena. */

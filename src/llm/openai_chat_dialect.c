@@ -1,0 +1,18 @@
+#include "llm/dialects.h"
+#include "llm/openai_chat.h"
+
+static struct view content_type(bool stream)
+{
+    return stream ? VIEW("text/event-stream; charset=utf-8") : VIEW("application/json");
+}
+
+const struct llm_dialect_ops openai_chat_ops = {
+    .name = "openai-chat",
+    .error_write = openai_error_write,
+    .error_event = openai_error_event,
+    .event_pass = openai_chat_event_pass,
+    .plain_pass = openai_chat_plain_pass,
+    .request_pass = openai_chat_request_pass,
+    .content_type = content_type,
+    .path = VIEW_LIT("/v1/chat/completions"),
+};
