@@ -175,7 +175,7 @@ struct relay {
     bool by_lines; /* the upstream's stream is NDJSON, not server-sent events */
     struct sse_reader events;
     struct line_reader lines;
-    struct arena *scratch; /* of one event's decoded text */
+    struct arena *scratch; /* of one event's decoded text; NULL where bytes pass */
     struct buf out;        /* events for the client that did not leave yet */
     struct buf end;        /* its end mark, held back */
     unsigned seen;         /* bits of enum llm_event, over the whole stream */
@@ -226,7 +226,8 @@ static bool take_events(struct relay *r, struct view bytes)
         }
         r->progress = true;
         bool ok = translate_event(r->translation, name, data, &r->out, &r->end, &kinds, &x->error);
-        arena_reset(r->scratch);
+        if (r->scratch)
+            arena_reset(r->scratch);
         r->seen |= kinds;
         if (!ok || kinds & LLM_EVENT_ERROR)
             return false;
@@ -385,9 +386,11 @@ static bool begin_translation(struct relay *r, const struct config_backend *back
 {
     struct exchange *x = r->x;
 
+    bool same = backend->dialect == x->dialect; /* then nothing is decoded */
+
     r->translation = arena_new_of(x->arena, struct translation);
-    r->scratch = arena_new_child(x->arena);
-    if (!r->translation || !r->scratch)
+    r->scratch = same ? NULL : arena_new_child(x->arena);
+    if (!r->translation || (!same && !r->scratch))
         return no_memory(x);
     translate_begin(r->translation, x, backend, false, r->scratch);
     arena_defer(x->arena, end_translation, r->translation);
