@@ -57,7 +57,7 @@ static void take(struct http_server *c, size_t n)
         buf_done(&c->in);
 }
 
-/* The head lies at the front of `bytes`. A whole body behind it goes to where http_server_body()
+/* The head lies at the front of `bytes`. What came of its body goes to where http_server_body()
  * will look for it; the rest is kept in `in`. */
 static enum http_server_result split(struct http_server *c, const struct http_limits *limits,
                                      struct view bytes, size_t end, struct arena *a,
@@ -71,12 +71,12 @@ static enum http_server_result split(struct http_server *c, const struct http_li
     }
     if (!http_request_parse(head, a, ret_head, err))
         return HTTP_SERVER_BAD;
-    bool by_length = ret_head->framing == HTTP_BODY_LENGTH;
-    size_t length = by_length && ret_head->length <= rest.n ? (size_t)ret_head->length : 0;
-    c->body_taken = ret_head->framing == HTTP_BODY_NONE || (by_length && ret_head->length == 0);
-    if (length > 0 && length <= limits->max_body && (c->early = malloc(length + 1))) {
-        memcpy(c->early, rest.p, length);
-        rest = view_skip(rest, length);
+    uint64_t length = ret_head->framing == HTTP_BODY_LENGTH ? ret_head->length : 0;
+    c->body_taken = length == 0 && ret_head->framing != HTTP_BODY_CHUNKED;
+    if (length > 0 && length <= limits->max_body && rest.n > 0 && (c->early = malloc(length + 1))) {
+        c->n_early = rest.n < length ? rest.n : (size_t)length;
+        memcpy(c->early, rest.p, c->n_early);
+        rest = view_skip(rest, c->n_early);
     }
     if (c->in.len > 0)
         take(c, c->in.len - rest.n);
@@ -176,8 +176,8 @@ static enum http_server_result body_by_length(struct http_server *c,
                                               struct error *err)
 {
     int64_t deadline = loop_now_ns() + limits->body_ms * NS_PER_MS;
-    bool whole = c->early != NULL;
-    char *bytes = whole ? c->early : malloc(length + 1);
+    size_t have = c->early ? c->n_early : 0;
+    char *bytes = c->early ? c->early : malloc(length + 1);
 
     c->early = NULL;
     if (!bytes) {
@@ -189,8 +189,8 @@ static enum http_server_result body_by_length(struct http_server *c,
         error_set(err, ERROR_NO_MEMORY, "no memory for a body of %zu bytes", length);
         return HTTP_SERVER_BAD;
     }
-    size_t have = whole ? length : c->in.len < length ? c->in.len : length;
-    if (!whole && have > 0) {
+    if (have == 0 && c->in.len > 0) { /* there was no memory for it before */
+        have = c->in.len < length ? c->in.len : length;
         memcpy(bytes, c->in.p, have);
         take(c, have);
     }

@@ -17,7 +17,8 @@ struct http_limits {
 struct http_server {
     struct stream stream;
     struct buf in;         /* bytes that came and were not taken yet */
-    char *early;           /* the body, when all of it came together with the head */
+    char *early;           /* the body's buffer, where some of it came together with the head */
+    size_t n_early;        /* how much of it */
     bool answered_interim; /* 100 Continue was sent for this request */
     bool body_taken;       /* the request's body was read (or there is none) */
     bool failed;           /* writing failed: nothing more can be said */
