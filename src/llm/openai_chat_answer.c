@@ -80,7 +80,7 @@ static void append_event(const struct llm_answer *answer, struct view data,
     buf_append_lit(out, "\n\n");
 }
 
-static bool is_done(struct view data)
+bool openai_chat_is_done(struct view data)
 {
     return view_eq(view_trim(data), VIEW("[DONE]"));
 }
@@ -108,7 +108,7 @@ bool openai_chat_event_pass(struct llm_answer *answer, struct view name, struct 
         *ret_events = 0;
         return true;
     }
-    if (is_done(data)) {
+    if (openai_chat_is_done(data)) {
         *ret_events = LLM_EVENT_DONE;
         return true;
     }
