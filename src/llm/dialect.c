@@ -8,6 +8,7 @@
 
 static const struct llm_dialect_ops *const rows[] = {
     [LLM_OPENAI_CHAT] = &openai_chat_ops,
+    [LLM_OPENAI_RESPONSES] = &openai_responses_ops,
 };
 
 const struct llm_dialect_ops *llm_dialect(enum llm_dialect dialect)

@@ -12,6 +12,9 @@
 
 typedef bool llm_sink(void *arg, const struct llm_ev *ev); /* false: stop reading */
 
+/* Calls of one answer that are told apart; later ones must come one after the other. */
+#define LLM_READ_CALLS 64
+
 /* Reads an upstream's answer in its dialect. Zero it, set `dialect`, then feed it. */
 struct llm_reader {
     enum llm_dialect dialect;
@@ -22,6 +25,10 @@ struct llm_reader {
     unsigned open_index; /* the block or item that is being streamed */
     unsigned open_kind;
     struct llm_usage usage;
+    struct llm_call_read { /* Responses: calls may be streamed side by side */
+        uint32_t key;      /* of the item that holds the call */
+        bool said;         /* its arguments came */
+    } calls[LLM_READ_CALLS];
 };
 
 /* Writes an answer in the client's dialect, streamed or plain. Zero it, set the first members. */
