@@ -10,10 +10,12 @@
 #include "base/error.h"
 #include "llm/request.h"
 
-/* Tokens as OpenAI counts them: `input` includes `cached`, `output` includes `reasoning`. */
+/* Tokens as OpenAI counts them: `input` includes `cached` and `written`, `output` includes
+ * `reasoning`. */
 struct llm_usage {
     bool reported; /* false: nothing came, the numbers are zero */
     uint32_t input, cached, output, reasoning;
+    uint32_t written; /* put into the provider's cache (Anthropic's cache_creation) */
 };
 
 /* What one streamed event holds; bits. */
