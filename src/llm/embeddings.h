@@ -10,6 +10,8 @@
 #include "base/error.h"
 #include "llm/answer.h"
 
+#define LLM_EMBED_MAX 8192 /* inputs of a request */
+
 enum llm_embed_form { LLM_EMBED_OPENAI, LLM_EMBED_OLLAMA, LLM_EMBED_OLLAMA_OLD };
 
 struct llm_embed_request {
@@ -19,7 +21,7 @@ struct llm_embed_request {
     struct view tokens;     /* OpenAI: `input` as token numbers, raw; then there are no inputs */
     struct view dimensions; /* raw number; empty: not said */
     bool base64;            /* the client wants base64 */
-    int truncate;           /* Ollama: 1, 0; -1: not said */
+    int truncate; /* what is too long: 1 cut, 0 refused (as OpenAI does); -1: Ollama, not said */
     struct view user, keep_alive, options; /* the last two raw, Ollama's */
 };
 
