@@ -43,6 +43,9 @@ struct llm_writer {
     struct buf thinking, arguments, refusal; /* so too; BUF_MAX set by llm_writer_init() */
     char id[80];
     int64_t created_s;
+    /* Ollama tells times with each line: when the request came, and the wall clock now, which the
+     * caller sets before each event. 0: not known, created_s is told and no duration. */
+    int64_t since_ns, now_ns;
     bool started, finished;
     int open_kind;     /* enum llm_part_kind of the block that is open, -1: none */
     unsigned n_blocks; /* blocks or output items begun */

@@ -1,5 +1,6 @@
 /* The rows of the dialects, one each. */
 /* The dialects' rows, and what a dialect has beyond them. */
+/* The dialects' rows; llm_dialect() hands them out by number. */
 #pragma once
 
 #include "llm/dialect.h"
@@ -16,3 +17,7 @@ bool anthropic_count_tokens_read(struct view body, struct arena *a, struct llm_n
 void anthropic_count_tokens_write(uint32_t tokens, struct buf *out);
 /* The event that ends a stream. */
 struct view anthropic_end_mark(void);
+extern const struct llm_dialect_ops ollama_ops;
+/* Ollama's /api/generate for clients: one prompt, `response` instead of `message`. Backends are
+ * asked in it only by request_pass; its request_write is NULL, translation takes ollama_ops. */
+extern const struct llm_dialect_ops ollama_generate_ops;

@@ -124,7 +124,7 @@ enum llm_finish {
 };
 
 enum llm_event_kind {
-    LLM_EV_START, /* id, model; once, first */
+    LLM_EV_START, /* id, name: the model's; once, first */
     LLM_EV_TEXT,  /* text of choice `choice` */
     LLM_EV_THINKING,
     LLM_EV_SIGNATURE, /* text: of the thinking before it */
