@@ -33,6 +33,8 @@ static bool is_better(const struct import_deployment *d, const struct import_dep
 {
     if (!than || d->backend->known != than->backend->known)
         return !than || d->backend->known;
+    if (d->order != than->order)
+        return d->order < than->order;
     return d->backend->index < than->backend->index;
 }
 

@@ -17,7 +17,7 @@ static bool engine_is_known(const char *name)
 static bool same_server(const struct import_backend *b, const struct import_deployment *d)
 {
     return strcmp(b->provider->engine, d->provider->engine) == 0 && b->side == d->side &&
-           b->order == d->order && view_eq(b->urls[0], d->url) && view_eq(b->key, d->key);
+           view_eq(b->urls[0], d->url) && view_eq(b->key, d->key);
 }
 
 static bool add_model(struct import *im, struct import_backend *b,
@@ -87,6 +87,8 @@ static void place(struct import *im, struct import_deployment *d)
         import_note(im, d->at, VIEW("a model"), "a backend has 1024 models at the most");
         return;
     }
+    if (d->order < b->order)
+        b->order = d->order;
     longest(im, d, &b->total_ms, d->total_ms, "timeout");
     longest(im, d, &b->first_token_ms, d->first_token_ms, "stream_timeout");
     if (b->cost_per_hour_nano && d->cost_per_hour_nano &&

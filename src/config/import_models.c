@@ -256,7 +256,7 @@ static void read_facts(struct import *im, const struct tree_node *params,
     node = tree_find(params, "order");
     if (node && !(node->kind == TREE_TEXT && view_to_u64(node->text, &d->order))) {
         import_note(im, node, VIEW("order"), "is no number");
-        d->order = 0;
+        d->order = UINT64_MAX;
     }
 }
 
@@ -279,7 +279,8 @@ static bool read_deployment(struct import *im, const struct tree_node *at,
     const struct tree_node *params = tree_find(at, "litellm_params");
     const struct tree_node *info = tree_find(at, "model_info");
 
-    *d = (struct import_deployment){.at = at, .group = text_of(tree_find(at, "model_name"))};
+    *d = (struct import_deployment){
+        .at = at, .group = text_of(tree_find(at, "model_name")), .order = UINT64_MAX};
     if (at->kind != TREE_MAP || !params || params->kind != TREE_MAP || !import_usable(d->group)) {
         import_note(im, at, VIEW("an entry of model_list"),
                     "is no map with a model_name and litellm_params");

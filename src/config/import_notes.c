@@ -51,8 +51,21 @@ void import_notef(struct import *im, const struct tree_node *at, const char *why
     import_note(im, at, view_of(what, n < (int)sizeof(what) ? (size_t)n : sizeof(what) - 1), why);
 }
 
+/* In the order of the file. */
+static void sort(struct import_note *notes, unsigned n)
+{
+    for (unsigned i = 1; i < n; i++) {
+        struct import_note note = notes[i];
+        unsigned k = i;
+        for (; k > 0 && notes[k - 1].lines[0] > note.lines[0]; k--)
+            notes[k] = notes[k - 1];
+        notes[k] = note;
+    }
+}
+
 void import_notes_write(const struct import *im, struct buf *out)
 {
+    sort(im->notes, im->n_notes);
     for (unsigned i = 0; i < im->n_notes; i++) {
         const struct import_note *note = &im->notes[i];
         buf_printf(out, "%s:%u:%u: %.*s: %s", im->name, note->lines[0], note->column,

@@ -52,7 +52,7 @@ struct import_deployment {
     const struct import_provider *provider;
     enum side side;
     struct view url, key; /* as they are written, between quotes; key may be empty */
-    uint64_t order;
+    uint64_t order;       /* UINT64_MAX: not given */
     int64_t total_ms, first_token_ms, cost_per_hour_nano; /* 0: not given */
     struct config_model facts;                            /* window and abilities */
     struct import_price price;
