@@ -152,7 +152,12 @@ static bool read_base(struct import *im, const struct tree_node *params,
         import_note(im, at, url.host,
                     "looks like a public host; its backend is taken as inside, because it is an "
                     "engine of your own");
-    d->url = url.text;
+    /* Without what Weir cuts anyway, so that the same server is written in one way. */
+    size_t scheme = url.tls ? 8 : 7;
+    struct view host = view_skip(base, scheme), path = host;
+    host = view_cut(&path, '/');
+    d->url = arena_printf(im->arena, "%.*s%.*s", VIEW_ARG(view_first(base, scheme + host.n)),
+                          VIEW_ARG(url.prefix));
     return true;
 }
 

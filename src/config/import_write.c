@@ -16,7 +16,8 @@ static void write_head(const struct import *im, struct buf *out)
     write_name(out, view_str(im->name));
     buf_append_lit(
         out,
-        " (numbers are its lines).\n"
+        "\n"
+        "# (its lines are named below).\n"
         "#\n"
         "# How Weir does what LiteLLM did:\n"
         "# - A request goes through a plan: the backends that have the model, in the order below,\n"
@@ -57,7 +58,7 @@ static void write_alias(const struct import *im, const struct import_alias *alia
     show_key_text(out, alias->name);
     buf_append_lit(out, ": ");
     show_text(out, target);
-    buf_printf(out, "  # %u%s\n", alias->at->line,
+    buf_printf(out, "  # line %u%s\n", alias->at->line,
                a->to_auto ? ": with its fallback, through the rule below" : "");
 }
 
@@ -102,7 +103,7 @@ static void write_lines(const struct import *im, const struct import_backend *b,
 {
     unsigned n = 0;
 
-    buf_printf(out, "%s  #", lead);
+    buf_printf(out, "%s  # line", lead);
     for (unsigned i = 0; i < im->n_deployments; i++) {
         if (im->deployments[i].backend != b)
             continue;
@@ -207,7 +208,7 @@ static void write_price(const struct import_deployment *d, struct buf *out)
     }
     buf_append_lit(out, ", output: ");
     value_write_decimal(out, d->price.output, 6);
-    buf_printf(out, "}  # %u\n", d->at->line);
+    buf_printf(out, "}  # line %u\n", d->at->line);
 }
 
 static bool same_price(const struct import_price *a, const struct import_price *b)
