@@ -1,6 +1,7 @@
 /* The command table. */
 #include "cli/check.h"
 #include "cli/config.h"
+#include "cli/import.h"
 #include "cli/ledger.h"
 #include "cli/route.h"
 #include "cli/serve.h"
@@ -26,6 +27,7 @@ static const struct command {
     {"check", "is the config right, do the backends answer", cli_check},
     {"route", "where a request would go, and why", cli_route},
     {"ledger", "what was answered, where, for how much", cli_ledger},
+    {"import", "a config of another gateway, for Weir", cli_import},
     {"config", "the config with every default filled in", cli_config},
     {"version", "the version", version},
     {"help", "this", help},

@@ -14,6 +14,7 @@ struct reader {
     struct arena *arena;
     struct error *err;
     struct tree_node *root;
+    bool foreign;
     unsigned nodes, documents, depth;
     struct level {
         struct tree_node *node, *last;
@@ -163,6 +164,8 @@ static bool check_characters(struct reader *r, struct view v, yaml_mark_t mark)
 
     while (good && v.n) {
         uint32_t c = utf8_take(&v);
+        if (r->foreign && (c == '\n' || c == '\r' || c == '\t'))
+            continue;
         good = c >= 0x20 && !(c >= 0x7f && c < 0xa0) && c != 0x2028 && c != 0x2029 && c != 0xfeff &&
                (c & 0xfffe) != 0xfffe;
     }
@@ -183,7 +186,7 @@ static bool read_text(struct reader *r, struct tree_node *node, const yaml_event
     node->written = node->text = arena_dup(r->arena, v);
     if (plain && !is_key && (v.n == 0 || view_eq(v, VIEW("~")) || view_eq_nocase(v, VIEW("null"))))
         node->kind = TREE_NULL;
-    if (!is_key && view_find(v, VIEW("${")) != VIEW_NPOS) {
+    if (!is_key && !r->foreign && view_find(v, VIEW("${")) != VIEW_NPOS) {
         struct buf out = BUF_MAX(TREE_MAX_TEXT);
         bool ok = expand_all(r, node, mark, &out);
         buf_done(&out);
@@ -320,9 +323,10 @@ static bool read_events(struct reader *r)
     return true;
 }
 
-struct tree_node *tree_read(struct view text, const char *name, struct arena *a, struct error *err)
+static struct tree_node *read_tree(struct view text, const char *name, bool foreign,
+                                   struct arena *a, struct error *err)
 {
-    struct reader r = {.text = text, .name = name, .arena = a, .err = err};
+    struct reader r = {.text = text, .name = name, .foreign = foreign, .arena = a, .err = err};
 
     if (text.n > TREE_MAX_BYTES) {
         error_set(err, ERROR_BAD_CONFIG, "%s is larger than 1 MiB", name);
@@ -346,6 +350,17 @@ struct tree_node *tree_read(struct view text, const char *name, struct arena *a,
         return NULL;
     }
     return r.root;
+}
+
+struct tree_node *tree_read(struct view text, const char *name, struct arena *a, struct error *err)
+{
+    return read_tree(text, name, false, a, err);
+}
+
+struct tree_node *tree_read_foreign(struct view text, const char *name, struct arena *a,
+                                    struct error *err)
+{
+    return read_tree(text, name, true, a, err);
 }
 
 const struct tree_node *tree_find(const struct tree_node *map, const char *key)

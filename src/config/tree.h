@@ -35,6 +35,11 @@ struct tree_node {
 struct tree_node *tree_read(struct view text, const char *name, struct arena *a,
                             struct error *err) MUST_CHECK;
 
+/* The same for a file of another program: `${NAME}` stays as it is written, and a text may have
+ * several lines. */
+struct tree_node *tree_read_foreign(struct view text, const char *name, struct arena *a,
+                                    struct error *err) MUST_CHECK;
+
 /* The member of a map with this key; NULL when there is none, or `map` is NULL or no map. */
 const struct tree_node *tree_find(const struct tree_node *map, const char *key);
 
