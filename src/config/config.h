@@ -27,10 +27,17 @@ enum engine { ENGINE_OPENAI, ENGINE_OLLAMA, ENGINE_VLLM, ENGINE_LLAMACPP, ENGINE
 const char *engine_name(enum engine engine);
 
 /* The protocols that clients and backends speak. */
-enum llm_dialect { LLM_OPENAI_CHAT, LLM_OPENAI_RESPONSES, LLM_ANTHROPIC, LLM_OLLAMA };
-#define LLM_DIALECTS 4
+enum llm_dialect {
+    LLM_OPENAI_CHAT,
+    LLM_OPENAI_RESPONSES,
+    LLM_ANTHROPIC,
+    LLM_OLLAMA,
+    LLM_OLLAMA_GENERATE, /* /api/generate: clients only */
+};
+#define LLM_DIALECTS         5
+#define LLM_BACKEND_DIALECTS 4
 
-/* "openai-chat", "openai-responses", "anthropic", "ollama" */
+/* "openai-chat", "openai-responses", "anthropic", "ollama", "ollama-generate" */
 const char *dialect_name(enum llm_dialect dialect);
 
 /* What a request can need and a model can have; bits. */

@@ -22,6 +22,7 @@ const char *dialect_name(enum llm_dialect dialect)
         [LLM_OPENAI_RESPONSES] = "openai-responses",
         [LLM_ANTHROPIC] = "anthropic",
         [LLM_OLLAMA] = "ollama",
+        [LLM_OLLAMA_GENERATE] = "ollama-generate",
     };
     return names[dialect];
 }

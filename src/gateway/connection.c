@@ -167,6 +167,7 @@ static bool route(struct exchange *x)
         {VIEW_LIT("/v1/responses"), true, false, LLM_OPENAI_RESPONSES, serve_chat},
         {VIEW_LIT("/v1/messages"), true, false, LLM_ANTHROPIC, serve_chat},
         {VIEW_LIT("/api/chat"), true, false, LLM_OLLAMA, serve_chat},
+        {VIEW_LIT("/api/generate"), true, false, LLM_OLLAMA_GENERATE, serve_chat},
         {VIEW_LIT("/v1/models"), false, false, LLM_OPENAI_CHAT, serve_models},
         {VIEW_LIT("/v1/models/"), false, true, LLM_OPENAI_CHAT, serve_models},
         {VIEW_LIT("/healthz"), false, false, LLM_OPENAI_CHAT, serve_health},

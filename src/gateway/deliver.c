@@ -206,7 +206,7 @@ static enum next next_event(struct relay *r, struct view *bytes, struct view *re
 /* A ping keeps the client's patience too. */
 static void pass_ping(struct relay *r)
 {
-    if (r->x->streaming && r->x->dialect != LLM_OLLAMA)
+    if (r->x->streaming && !translate_by_lines(r->x->dialect))
         buf_append_lit(&r->out, ":\n\n");
 }
 
@@ -404,7 +404,7 @@ enum deliver_result deliver_stream(struct exchange *x, struct http_call *call,
 {
     struct relay r = {.x = x,
                       .call = call,
-                      .by_lines = backend->dialect == LLM_OLLAMA,
+                      .by_lines = translate_by_lines(backend->dialect),
                       .events = sse_reader_new(MAX_EVENT_BYTES),
                       .lines = LINE_READER(MAX_EVENT_BYTES)};
 

@@ -1,5 +1,7 @@
 #include "gateway/translate.h"
 
+#include "base/clock.h"
+
 enum { BODY_SLACK = 1 << 20, ANSWER_BYTES = 64 << 20, NOTES_BYTES = 1024 };
 
 static void free_buf(void *b)
@@ -65,6 +67,11 @@ bool translate_request(struct exchange *x, const struct config_backend *backend,
     return ok;
 }
 
+bool translate_by_lines(enum llm_dialect dialect)
+{
+    return dialect == LLM_OLLAMA || dialect == LLM_OLLAMA_GENERATE;
+}
+
 /* ---- the answer ------------------------------------------------------------------------------ */
 
 void translate_begin(struct translation *t, struct exchange *x,
@@ -79,6 +86,8 @@ void translate_begin(struct translation *t, struct exchange *x,
     };
     llm_writer_init(&t->writer, x->dialect, plain, x->request.model, x->arena);
     t->writer.include_usage = x->request.include_usage;
+    t->writer.since_ns = x->wall_ms * NS_PER_MS;
+    t->lines = translate_by_lines(x->dialect);
 }
 
 void translate_done(struct translation *t)
@@ -117,6 +126,8 @@ static bool forward(void *arg, const struct llm_ev *ev)
     struct translation *t = arg;
     unsigned kind = kind_of(ev);
 
+    if (t->lines) /* Ollama tells times with each line */
+        t->writer.now_ns = clock_wall_ms() * NS_PER_MS;
     t->kinds |= kind;
     if (kind & LLM_EVENT_CONTENT)
         t->answer->text_bytes += ev->text.n;

@@ -10,7 +10,7 @@
 struct translation {
     struct llm_answer *answer; /* what the ledger needs to know is collected there */
     const struct llm_dialect_ops *client, *upstream;
-    bool same;
+    bool same, lines;
     struct llm_reader reader;
     struct llm_writer writer;
     /* of the event that is being read */
@@ -23,6 +23,9 @@ struct translation {
 bool translate_request(struct exchange *x, const struct config_backend *backend,
                        const struct llm_rewrite *rewrite, struct arena *attempt,
                        struct llm_body *ret_body) MUST_CHECK;
+
+/* Whether a dialect streams lines of JSON instead of server-sent events. */
+bool translate_by_lines(enum llm_dialect dialect);
 
 void translate_begin(struct translation *t, struct exchange *x,
                      const struct config_backend *backend, bool plain, struct arena *attempt);

@@ -9,6 +9,9 @@
 static const struct llm_dialect_ops *const rows[] = {
     [LLM_OPENAI_CHAT] = &openai_chat_ops,
     [LLM_OPENAI_RESPONSES] = &openai_responses_ops,
+    [LLM_ANTHROPIC] = &anthropic_ops,
+    [LLM_OLLAMA] = &ollama_ops,
+    [LLM_OLLAMA_GENERATE] = &ollama_generate_ops,
 };
 
 const struct llm_dialect_ops *llm_dialect(enum llm_dialect dialect)
