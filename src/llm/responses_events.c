@@ -55,6 +55,21 @@ static bool start_unknown(struct events *x)
     return start(x, &(struct responses_object){.created_s = 0});
 }
 
+/* Logprobs in the neutral form, whose tokens tell their bytes. */
+static bool give_logprobs(struct events *x, struct view array)
+{
+    struct buf out = BUF_MAX(RESPONSES_MAX_KEPT);
+
+    if (array.n <= 2)
+        return true;
+    buf_append_char(&out, '[');
+    bool ok = responses_put_logprobs(&out, array, VIEW("null"));
+    buf_append_char(&out, ']');
+    struct view raw = ok && buf_ok(&out) ? arena_dup(x->r->arena, buf_view(&out)) : VIEW("");
+    buf_done(&out);
+    return raw.n <= 2 || give(x, &(struct llm_ev){.kind = LLM_EV_LOGPROBS, .raw = raw});
+}
+
 /* ---- calls ----------------------------------------------------------------------------------- */
 
 static uint32_t key_of(const struct responses_event *ev, struct json_text id)
@@ -163,9 +178,7 @@ static bool give_part(struct events *x, struct json_reader *r, bool thinking)
             json_skip(r);
     }
     return !json_failed(r) && give_text(x, thinking ? LLM_EV_THINKING : LLM_EV_TEXT, text) &&
-           (logprobs.n <= 2 || give(x, &(struct llm_ev){.kind = LLM_EV_LOGPROBS,
-                                                        .raw = logprobs})) &&
-           give_text(x, LLM_EV_REFUSAL, refusal);
+           give_logprobs(x, logprobs) && give_text(x, LLM_EV_REFUSAL, refusal);
 }
 
 /* The parts of a content or a summary array. */
@@ -179,7 +192,8 @@ static bool give_parts(struct events *x, struct view array, bool thinking)
     json_begin(&r, array);
     json_array_begin(&r, &parts);
     for (unsigned i = 0; json_array_next(&r, &parts); i++) {
-        if (thinking && i && !give_text(x, LLM_EV_THINKING, (struct json_text){VIEW("\n\n"), false}))
+        if (thinking && i &&
+            !give_text(x, LLM_EV_THINKING, (struct json_text){VIEW("\n\n"), false}))
             return false;
         if (json_peek(&r) != JSON_OBJECT)
             json_skip(&r);
@@ -230,8 +244,7 @@ static bool item_event(struct events *x, const struct responses_event *ev, bool 
     if (done)
         ok = whole_item(x, &item, key);
     else if (json_text_eq(item.type, VIEW("function_call")))
-        ok = begin_call(x, &item, key) &&
-             give_arguments(x, (int)x->r->n_calls - 1, item.arguments);
+        ok = begin_call(x, &item, key) && give_arguments(x, (int)x->r->n_calls - 1, item.arguments);
     if (done)
         x->r->open_kind &= ANY_SAID;
     return ok;
@@ -277,8 +290,7 @@ static bool end(struct events *x, const struct responses_object *o)
     if (!give(x, &(struct llm_ev){.kind = LLM_EV_FINISH,
                                   .finish = responses_finish(o, r->n_calls > 0)}))
         return false;
-    if (o->usage.reported &&
-        !give(x, &(struct llm_ev){.kind = LLM_EV_USAGE, .usage = o->usage}))
+    if (o->usage.reported && !give(x, &(struct llm_ev){.kind = LLM_EV_USAGE, .usage = o->usage}))
         return false;
     bool ok = give(x, &(struct llm_ev){.kind = LLM_EV_END});
     r->ended = true;
@@ -302,10 +314,7 @@ static bool response_event(struct events *x, const struct responses_event *ev, b
 
 static bool delta(struct events *x, const struct responses_event *ev, enum llm_event_kind kind)
 {
-    if (!give_text(x, kind, ev->delta))
-        return false;
-    return ev->logprobs.n <= 2 ||
-           give(x, &(struct llm_ev){.kind = LLM_EV_LOGPROBS, .raw = ev->logprobs});
+    return give_text(x, kind, ev->delta) && give_logprobs(x, ev->logprobs);
 }
 
 /* The whole of a part, told once more at its end. */
