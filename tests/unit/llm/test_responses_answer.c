@@ -289,6 +289,50 @@ static void test_events(void **state)
     }
 }
 
+/* More calls than the reader has a table for: written as a stream and as a body, and read. */
+static void test_many_calls(void **state)
+{
+    enum { N = 150 };
+
+    (void)state;
+    for (int plain = 0; plain < 2; plain++) {
+        struct arena *a = arena_new(1 << 22);
+        struct buf out = BUF_MAX(1 << 22), got = BUF_MAX(1 << 20), want = BUF_MAX(1 << 20);
+        struct llm_reader r = {.dialect = LLM_OPENAI_RESPONSES, .arena = a};
+        struct llm_ev ev = {.kind = LLM_EV_START, .id = VIEW("1")};
+        struct llm_writer w;
+        struct error err;
+        char id[16];
+
+        llm_writer_init(&w, LLM_OPENAI_RESPONSES, plain, VIEW("m"), a);
+        assert_true(OPS->event_write(&w, &ev, &out));
+        buf_append_lit(&want, "start id=resp_1 name=m\n");
+        for (unsigned i = 0; i < N; i++) {
+            snprintf(id, sizeof(id), "c%u", i);
+            ev = (struct llm_ev){
+                .kind = LLM_EV_CALL, .index = i, .id = view_str(id), .name = VIEW("f")};
+            assert_true(OPS->event_write(&w, &ev, &out));
+            ev = (struct llm_ev){.kind = LLM_EV_ARGUMENTS, .index = i, .text = VIEW("{}")};
+            assert_true(OPS->event_write(&w, &ev, &out));
+            buf_printf(&want, "call %u id=c%u name=f\narguments %u [{}]\n", i, i, i);
+        }
+        ev = (struct llm_ev){.kind = LLM_EV_END};
+        assert_true(OPS->event_write(&w, &ev, &out));
+        buf_append_lit(&want, "finish 3\nend\n");
+        if (plain)
+            assert_true(OPS->plain_read(&r, buf_view(&out), describe, &got, &err));
+        else
+            assert_true(read_stream(buf_view(&out), &got, &err));
+        buf_append(&want, view_of("", 1));
+        assert_text(&got, want.p);
+        llm_writer_done(&w);
+        buf_done(&out);
+        buf_done(&got);
+        buf_done(&want);
+        arena_free(a);
+    }
+}
+
 static void test_errors(void **state)
 {
     static const struct {
@@ -513,7 +557,8 @@ int main(void)
         cmocka_unit_test(test_golden),       cmocka_unit_test(test_golden_pass),
         cmocka_unit_test(test_events),       cmocka_unit_test(test_errors),
         cmocka_unit_test(test_write_stream), cmocka_unit_test(test_write_plain),
-        cmocka_unit_test(test_write_cut),    cmocka_unit_test(test_write_error),
+        cmocka_unit_test(test_many_calls),   cmocka_unit_test(test_write_cut),
+        cmocka_unit_test(test_write_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
