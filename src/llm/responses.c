@@ -1,5 +1,5 @@
-#include "llm/dialects.h"
 #include "llm/responses.h"
+#include "llm/dialects.h"
 
 static struct view content_type(bool stream)
 {

@@ -40,7 +40,8 @@ bool responses_bad(struct error *err, struct view param, const char *text, const
 bool responses_string(struct json_reader *r, struct arena *a, struct view param,
                       struct view *ret_text, struct error *err);
 
-/* The `tools`, `tool_choice`, `text` and `reasoning` as an answer echoes and a request asks them. */
+/* The `tools`, `tool_choice`, `text` and `reasoning` as an answer echoes and a request asks them.
+ */
 void responses_put_tools(struct json_writer *w, const struct llm_neutral *n);
 void responses_put_choice(struct json_writer *w, const struct llm_neutral *n);
 void responses_put_format(struct json_writer *w, const struct llm_neutral *n);
@@ -118,4 +119,8 @@ void responses_put_object(struct json_writer *j, const struct llm_writer *w, str
 void responses_put_item(struct json_writer *j, const struct responses_item *item,
                         struct view status);
 void responses_put_part(struct json_writer *j, const struct responses_item *item, bool whole);
+/* Tokens of a logprobs array, without its brackets, each with the members that the dialect has:
+ * the answer's parts tell their bytes, the stream's deltas do not (an empty `no_bytes`). Else
+ * `no_bytes` is what stands for bytes that are not known. */
+bool responses_put_logprobs(struct buf *out, struct view array, struct view no_bytes);
 struct view responses_echo(const struct llm_neutral *request, struct arena *a);

@@ -195,8 +195,7 @@ static void take_event_member(struct json_reader *r, const struct json_object *o
         take_text(r, &ev->type);
     } else if (json_key_is(o, "delta")) {
         ev->has_delta = take_text(r, &ev->delta);
-    } else if (json_key_is(o, "text") || json_key_is(o, "arguments") ||
-               json_key_is(o, "refusal")) {
+    } else if (json_key_is(o, "text") || json_key_is(o, "arguments") || json_key_is(o, "refusal")) {
         ev->has_text = take_text(r, &ev->text);
     } else if (json_key_is(o, "item_id")) {
         take_text(r, &ev->item_id);

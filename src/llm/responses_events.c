@@ -2,7 +2,8 @@
 #include "llm/responses.h"
 
 /* llm_reader.open_kind: what the open item and its open part have told already. */
-enum { ITEM_SAID = 1 << 0, PART_SAID = 1 << 1, ANY_SAID = 1 << 2 };
+/* LAST_SAID: the last call has arguments, for calls past the table. */
+enum { ITEM_SAID = 1 << 0, PART_SAID = 1 << 1, ANY_SAID = 1 << 2, LAST_SAID = 1 << 3 };
 
 struct events {
     struct llm_reader *r;
@@ -55,6 +56,21 @@ static bool start_unknown(struct events *x)
     return start(x, &(struct responses_object){.created_s = 0});
 }
 
+/* Logprobs in the neutral form, whose tokens tell their bytes. */
+static bool give_logprobs(struct events *x, struct view array)
+{
+    struct buf out = BUF_MAX(RESPONSES_MAX_KEPT);
+
+    if (array.n <= 2)
+        return true;
+    buf_append_char(&out, '[');
+    bool ok = responses_put_logprobs(&out, array, VIEW("null"));
+    buf_append_char(&out, ']');
+    struct view raw = ok && buf_ok(&out) ? arena_dup(x->r->arena, buf_view(&out)) : VIEW("");
+    buf_done(&out);
+    return raw.n <= 2 || give(x, &(struct llm_ev){.kind = LLM_EV_LOGPROBS, .raw = raw});
+}
+
 /* ---- calls ----------------------------------------------------------------------------------- */
 
 static uint32_t key_of(const struct responses_event *ev, struct json_text id)
@@ -71,8 +87,8 @@ static uint32_t key_of(const struct responses_event *ev, struct json_text id)
 /* The call of that item; without one, -1. */
 static int call_of(const struct llm_reader *r, uint32_t key)
 {
-    for (unsigned i = r->n_calls; i-- > 0;)
-        if (i < LLM_READ_CALLS && r->calls[i].key == key)
+    for (unsigned i = 0; i < r->n_calls && i < LLM_READ_CALLS; i++)
+        if (r->calls[i].key == key)
             return (int)i;
     return r->n_calls > LLM_READ_CALLS ? (int)r->n_calls - 1 : -1;
 }
@@ -86,7 +102,7 @@ static bool begin_call(struct events *x, const struct output_item *item, uint32_
         r->calls[i].key = key;
         r->calls[i].said = false;
     }
-    r->open_kind |= ANY_SAID;
+    r->open_kind = (r->open_kind | ANY_SAID) & ~(unsigned)LAST_SAID;
     struct json_text id = item->call_id.raw.n ? item->call_id : item->id;
     return give(x, &(struct llm_ev){.kind = LLM_EV_CALL,
                                     .index = i,
@@ -100,6 +116,8 @@ static bool give_arguments(struct events *x, int call, struct json_text text)
         return true;
     if (call < LLM_READ_CALLS)
         x->r->calls[call].said = true;
+    if (call + 1 == (int)x->r->n_calls)
+        x->r->open_kind |= LAST_SAID;
     return give(x, &(struct llm_ev){.kind = LLM_EV_ARGUMENTS,
                                     .index = (unsigned)call,
                                     .text = json_decode(text, x->r->arena)});
@@ -108,9 +126,10 @@ static bool give_arguments(struct events *x, int call, struct json_text text)
 /* The arguments as a whole, told once more at the end: news only when no piece came. */
 static bool whole_arguments(struct events *x, int call, struct json_text text)
 {
-    if (call < 0 || call >= LLM_READ_CALLS || x->r->calls[call].said)
-        return true;
-    return give_arguments(x, call, text);
+    bool said =
+        call >= 0 && call < LLM_READ_CALLS ? x->r->calls[call].said : x->r->open_kind & LAST_SAID;
+
+    return said || give_arguments(x, call, text);
 }
 
 /* ---- items ----------------------------------------------------------------------------------- */
@@ -163,9 +182,7 @@ static bool give_part(struct events *x, struct json_reader *r, bool thinking)
             json_skip(r);
     }
     return !json_failed(r) && give_text(x, thinking ? LLM_EV_THINKING : LLM_EV_TEXT, text) &&
-           (logprobs.n <= 2 || give(x, &(struct llm_ev){.kind = LLM_EV_LOGPROBS,
-                                                        .raw = logprobs})) &&
-           give_text(x, LLM_EV_REFUSAL, refusal);
+           give_logprobs(x, logprobs) && give_text(x, LLM_EV_REFUSAL, refusal);
 }
 
 /* The parts of a content or a summary array. */
@@ -179,7 +196,8 @@ static bool give_parts(struct events *x, struct view array, bool thinking)
     json_begin(&r, array);
     json_array_begin(&r, &parts);
     for (unsigned i = 0; json_array_next(&r, &parts); i++) {
-        if (thinking && i && !give_text(x, LLM_EV_THINKING, (struct json_text){VIEW("\n\n"), false}))
+        if (thinking && i &&
+            !give_text(x, LLM_EV_THINKING, (struct json_text){VIEW("\n\n"), false}))
             return false;
         if (json_peek(&r) != JSON_OBJECT)
             json_skip(&r);
@@ -189,8 +207,8 @@ static bool give_parts(struct events *x, struct view array, bool thinking)
     return !json_failed(&r) || responses_protocol(&r, x->err);
 }
 
-/* All of an item that was not told before. */
-static bool whole_item(struct events *x, const struct output_item *item, uint32_t key)
+/* All of an item that was not told before; `news`: nothing was. */
+static bool whole_item(struct events *x, const struct output_item *item, uint32_t key, bool news)
 {
     if (json_text_eq(item->type, VIEW("message")))
         return x->r->open_kind & ITEM_SAID || give_parts(x, item->content, false);
@@ -204,7 +222,7 @@ static bool whole_item(struct events *x, const struct output_item *item, uint32_
     }
     if (!json_text_eq(item->type, VIEW("function_call")))
         return true;
-    int call = call_of(x->r, key);
+    int call = news ? -1 : call_of(x->r, key);
     if (call < 0) {
         if (!begin_call(x, item, key))
             return false;
@@ -225,15 +243,14 @@ static bool item_event(struct events *x, const struct responses_event *ev, bool 
         return responses_protocol(&r, x->err);
     uint32_t key = key_of(ev, item.id);
     if (!done)
-        x->r->open_kind &= ANY_SAID;
+        x->r->open_kind &= ANY_SAID | LAST_SAID;
     bool ok = true;
     if (done)
-        ok = whole_item(x, &item, key);
+        ok = whole_item(x, &item, key, false);
     else if (json_text_eq(item.type, VIEW("function_call")))
-        ok = begin_call(x, &item, key) &&
-             give_arguments(x, (int)x->r->n_calls - 1, item.arguments);
+        ok = begin_call(x, &item, key) && give_arguments(x, (int)x->r->n_calls - 1, item.arguments);
     if (done)
-        x->r->open_kind &= ANY_SAID;
+        x->r->open_kind &= ANY_SAID | LAST_SAID;
     return ok;
 }
 
@@ -256,8 +273,8 @@ static bool give_output(struct events *x, struct view output)
         }
         if (!read_item(&r, &item))
             break;
-        x->r->open_kind &= ANY_SAID;
-        if (!whole_item(x, &item, ev.output_index))
+        x->r->open_kind &= ANY_SAID | LAST_SAID;
+        if (!whole_item(x, &item, ev.output_index, true))
             return false;
     }
     return !json_failed(&r) || responses_protocol(&r, x->err);
@@ -277,8 +294,7 @@ static bool end(struct events *x, const struct responses_object *o)
     if (!give(x, &(struct llm_ev){.kind = LLM_EV_FINISH,
                                   .finish = responses_finish(o, r->n_calls > 0)}))
         return false;
-    if (o->usage.reported &&
-        !give(x, &(struct llm_ev){.kind = LLM_EV_USAGE, .usage = o->usage}))
+    if (o->usage.reported && !give(x, &(struct llm_ev){.kind = LLM_EV_USAGE, .usage = o->usage}))
         return false;
     bool ok = give(x, &(struct llm_ev){.kind = LLM_EV_END});
     r->ended = true;
@@ -302,10 +318,7 @@ static bool response_event(struct events *x, const struct responses_event *ev, b
 
 static bool delta(struct events *x, const struct responses_event *ev, enum llm_event_kind kind)
 {
-    if (!give_text(x, kind, ev->delta))
-        return false;
-    return ev->logprobs.n <= 2 ||
-           give(x, &(struct llm_ev){.kind = LLM_EV_LOGPROBS, .raw = ev->logprobs});
+    return give_text(x, kind, ev->delta) && give_logprobs(x, ev->logprobs);
 }
 
 /* The whole of a part, told once more at its end. */

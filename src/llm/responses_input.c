@@ -370,8 +370,7 @@ static struct view name_of_call(const struct llm_neutral *n, struct view id)
 
     for (unsigned t = n->n_turns; t-- > 0 && looked < MAX_LOOK_BACK; looked++)
         for (unsigned p = n->turns[t].n_parts; p-- > 0 && looked < MAX_LOOK_BACK; looked++)
-            if (n->turns[t].parts[p].kind == LLM_PART_CALL &&
-                view_eq(n->turns[t].parts[p].id, id))
+            if (n->turns[t].parts[p].kind == LLM_PART_CALL && view_eq(n->turns[t].parts[p].id, id))
                 return n->turns[t].parts[p].name;
     return VIEW_NONE;
 }
@@ -458,8 +457,8 @@ static bool read_item(struct responses_input *x, struct json_reader *r)
     bool ok = true;
 
     if (json_peek(r) != JSON_OBJECT)
-        return json_skip(r) && refuse(x, "", "is not an object.",
-                                      "Write {\"role\":\"user\",\"content\":\"...\"}.");
+        return json_skip(r) &&
+               refuse(x, "", "is not an object.", "Write {\"role\":\"user\",\"content\":\"...\"}.");
     json_object_begin(r, &o);
     while (ok && json_object_next(r, &o))
         ok = read_item_member(x, r, &o, &item);

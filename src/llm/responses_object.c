@@ -8,6 +8,80 @@ static struct view type_of(const struct responses_item *item)
                                             : VIEW("reasoning_text");
 }
 
+static void put_token(struct json_writer *j, struct json_reader *r, struct view no_bytes, bool top);
+
+/* The likeliest tokens at one place. */
+static void put_tokens(struct json_writer *j, struct json_reader *r, struct view no_bytes)
+{
+    struct json_array array;
+
+    json_put_array(j);
+    json_array_begin(r, &array);
+    while (json_array_next(r, &array)) {
+        if (json_peek(r) == JSON_OBJECT)
+            put_token(j, r, no_bytes, false);
+        else
+            json_skip(r);
+    }
+    json_put_close(j);
+}
+
+/* `top`: it may hold the tokens that were nearly taken. */
+static void put_token(struct json_writer *j, struct json_reader *r, struct view no_bytes, bool top)
+{
+    struct json_object o;
+    struct view raw;
+    bool has_bytes = false, has_top = false;
+
+    json_put_object(j);
+    json_object_begin(r, &o);
+    while (json_object_next(r, &o)) {
+        bool kept = json_key_is(&o, "token") || json_key_is(&o, "logprob");
+        bool is_bytes = no_bytes.n && json_key_is(&o, "bytes") && json_peek(r) == JSON_ARRAY;
+        if (top && json_key_is(&o, "top_logprobs") && json_peek(r) == JSON_ARRAY) {
+            json_put_key(j, o.key);
+            put_tokens(j, r, no_bytes);
+            has_top = true;
+        } else if ((kept || is_bytes) && json_value(r, &raw)) {
+            json_put_key(j, o.key);
+            responses_put_raw(j, raw);
+            has_bytes |= is_bytes;
+        } else {
+            json_skip(r);
+        }
+    }
+    if (no_bytes.n && !has_bytes) {
+        json_put_key(j, VIEW("bytes"));
+        json_put_raw(j, no_bytes);
+    }
+    if (top && !has_top) {
+        json_put_key(j, VIEW("top_logprobs"));
+        json_put_raw(j, VIEW("[]"));
+    }
+    json_put_close(j);
+}
+
+bool responses_put_logprobs(struct buf *out, struct view array, struct view no_bytes)
+{
+    struct json_writer j = JSON_WRITER(out);
+    struct json_reader r;
+    struct json_array tokens;
+
+    json_begin(&r, array);
+    json_array_begin(&r, &tokens);
+    for (bool first = true; json_array_next(&r, &tokens); first = false) {
+        if (json_peek(&r) != JSON_OBJECT) {
+            json_skip(&r);
+            continue;
+        }
+        if (!first)
+            buf_append_char(out, ',');
+        j = JSON_WRITER(out);
+        put_token(&j, &r, no_bytes, true);
+    }
+    return !json_failed(&r) && buf_ok(out);
+}
+
 /* The content part; `whole`: with its text, else as it begins. */
 void responses_put_part(struct json_writer *j, const struct responses_item *item, bool whole)
 {
@@ -196,7 +270,6 @@ struct view responses_echo(const struct llm_neutral *request, struct arena *a)
     json_put_null(&j);
     json_put_member_string(&j, VIEW("truncation"), VIEW("disabled"));
     json_put_member_bool(&j, VIEW("background"), false);
-    json_put_member_bool(&j, VIEW("store"), false);
     if (!buf_ok(&out)) {
         buf_done(&out);
         return VIEW("");

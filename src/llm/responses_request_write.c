@@ -319,8 +319,7 @@ static bool put_input(struct request_writer *x, const struct llm_neutral *n)
 {
     const struct llm_turn *first = n->n_turns ? &n->turns[0] : NULL;
     bool instructs = first && n->n_turns > 1 && first->role == LLM_SYSTEM && first->n_parts == 1 &&
-                     first->parts->kind == LLM_PART_TEXT && first->parts->text.n &&
-                     !first->name.n;
+                     first->parts->kind == LLM_PART_TEXT && first->parts->text.n && !first->name.n;
 
     if (instructs)
         json_put_member_string(&x->j, VIEW("instructions"), first->parts->text);

@@ -94,6 +94,21 @@ static void delta_event(struct llm_writer *w, struct buf *out, const struct resp
     end_event(out);
 }
 
+/* All tokens of the text, as the stream tells them. */
+static void put_done_logprobs(struct buf *out, const struct responses_item *item)
+{
+    struct buf array = BUF_MAX(RESPONSES_MAX_KEPT + 2);
+
+    if (!item->logprobs.len)
+        return;
+    buf_append_char(&array, '[');
+    buf_append(&array, buf_view(&item->logprobs));
+    buf_append_char(&array, ']');
+    if (buf_ok(&array))
+        responses_put_logprobs(out, buf_view(&array), VIEW_NONE);
+    buf_done(&array);
+}
+
 static void whole_event(struct llm_writer *w, struct buf *out, const struct responses_item *item)
 {
     struct view type = item->kind == LLM_PART_TEXT      ? VIEW("response.output_text.done")
@@ -104,8 +119,6 @@ static void whole_event(struct llm_writer *w, struct buf *out, const struct resp
     begin_event(w, out, type);
     put_place(out, item, item->kind != LLM_PART_CALL);
     if (item->kind == LLM_PART_CALL) {
-        buf_append_lit(out, ",\"name\":");
-        json_quote(out, item->name);
         buf_append_lit(out, ",\"arguments\":");
     } else if (item->kind == LLM_PART_REFUSAL) {
         buf_append_lit(out, ",\"refusal\":");
@@ -115,7 +128,7 @@ static void whole_event(struct llm_writer *w, struct buf *out, const struct resp
     json_quote(out, buf_view(&item->text));
     if (item->kind == LLM_PART_TEXT) {
         buf_append_lit(out, ",\"logprobs\":[");
-        buf_append(out, buf_view(&item->logprobs));
+        put_done_logprobs(out, item);
         buf_append_char(out, ']');
     }
     end_event(out);
@@ -257,32 +270,31 @@ static bool add_signature(struct llm_writer *w, struct view text, struct buf *ou
     return !text.n || (item && keep(w, &item->signature, text));
 }
 
-/* `raw` is an array: what stands in it, on one line. */
 static bool add_logprobs(struct llm_writer *w, struct view raw, struct buf *out)
 {
     struct responses_kept *kept = w->own;
     struct responses_item *item = kept->last;
-    struct json_writer j;
 
     if (!item || !item->open || item->kind != LLM_PART_TEXT || raw.n <= 2)
         return true;
-    raw = view_of(raw.p + 1, raw.n - 2);
     kept->bytes += raw.n;
     if (kept->bytes > RESPONSES_MAX_KEPT)
         return false;
-    if (item->logprobs.len)
-        buf_append_char(&item->logprobs, ',');
     size_t at = item->logprobs.len;
-    j = JSON_WRITER(&item->logprobs);
-    responses_put_raw(&j, raw);
-    if (!buf_ok(&item->logprobs))
-        return false;
+    if (at)
+        buf_append_char(&item->logprobs, ',');
+    if (!responses_put_logprobs(&item->logprobs, raw, VIEW("[]"))) {
+        if (!buf_ok(&item->logprobs))
+            return false;
+        item->logprobs.len = at; /* no array of tokens: nothing to tell */
+        return true;
+    }
     if (w->plain)
         return true;
     begin_event(w, out, VIEW("response.output_text.delta"));
     put_place(out, item, true);
     buf_append_lit(out, ",\"delta\":\"\",\"logprobs\":[");
-    buf_append(out, view_skip(buf_view(&item->logprobs), at));
+    responses_put_logprobs(out, raw, VIEW_NONE);
     buf_append_char(out, ']');
     end_event(out);
     return true;
@@ -300,8 +312,8 @@ static bool begin_call(struct llm_writer *w, const struct llm_ev *ev, struct buf
     item->call = ev->index;
     item->name = arena_dup(w->arena, ev->name);
     /* Some engines give calls no id; the client needs one to answer it. */
-    item->call_id = ev->id.n ? arena_dup(w->arena, ev->id)
-                             : arena_printf(w->arena, "call_%s", item->id + 3);
+    item->call_id =
+        ev->id.n ? arena_dup(w->arena, ev->id) : arena_printf(w->arena, "call_%s", item->id + 3);
     kept->last_call = item;
     w->n_calls++;
     if (arena_failed(w->arena))

@@ -57,15 +57,27 @@ static bool relay(void *arg, const struct llm_ev *ev)
     return ops->event_write(&to->w, ev, &to->out);
 }
 
+/* Every line is a field of an event; the data of one event is JSON. */
 static void check_stream(struct view out)
 {
+    struct buf data = BUF_MAX(1 << 24);
+
     while (out.n) {
         struct view line = view_cut(&out, '\n');
-        must(!line.n || view_starts(line, VIEW("event: ")) || view_starts(line, VIEW("data: {")));
         must(view_find_char(line, '\r') == VIEW_NPOS);
-        if (view_starts(line, VIEW("data: ")))
-            must_be_json(view_skip(line, 6));
+        if (line.n) {
+            must(view_starts(line, VIEW("event: ")) || view_starts(line, VIEW("data: ")));
+            if (view_starts(line, VIEW("data: "))) {
+                buf_append(&data, view_skip(line, 6));
+                buf_append_char(&data, '\n');
+            }
+        } else {
+            must_be_json(buf_view(&data));
+            data.len = 0;
+        }
     }
+    must(data.len == 0);
+    buf_done(&data);
 }
 
 /* One event a line. */

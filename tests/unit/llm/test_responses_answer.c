@@ -16,9 +16,9 @@
 
 static bool describe(void *arg, const struct llm_ev *ev)
 {
-    static const char *const names[] = {"start", "text",     "thinking",  "signature",
-                                        "refusal", "call",   "arguments", "logprobs",
-                                        "finish",  "usage",  "ping",      "end"};
+    static const char *const names[] = {"start",   "text",  "thinking",  "signature",
+                                        "refusal", "call",  "arguments", "logprobs",
+                                        "finish",  "usage", "ping",      "end"};
     struct buf *out = arg;
 
     buf_printf(out, "%s", names[ev->kind]);
@@ -201,20 +201,20 @@ static void test_golden_pass(void **state)
 /* ---- every kind of event --------------------------------------------------------------------- */
 
 #define D(json) "data: " json "\n\n"
-#define DONE(rest)                                                                       \
+#define DONE(rest)                                                                                 \
     D("{\"type\":\"response.completed\",\"response\":{\"id\":\"resp_1\",\"status\":\"completed\"," \
       "\"error\":null,\"output\":[]" rest "}}")
-#define CREATED                                                                                 \
+#define CREATED                                                                                   \
     D("{\"type\":\"response.created\",\"response\":{\"id\":\"resp_1\",\"model\":\"m\",\"error\":" \
       "null}}")
-#define ITEM(i, item)                                                                     \
+#define ITEM(i, item) \
     D("{\"type\":\"response.output_item.added\",\"output_index\":" i ",\"item\":" item "}")
-#define ITEM_DONE(i, item)                                                               \
+#define ITEM_DONE(i, item) \
     D("{\"type\":\"response.output_item.done\",\"output_index\":" i ",\"item\":" item "}")
-#define ARGS(i, text)                                                                       \
+#define ARGS(i, text)                                                                          \
     D("{\"type\":\"response.function_call_arguments.delta\",\"output_index\":" i ",\"delta\":" \
       "\"" text "\"}")
-#define CALL(n, args)                                                                      \
+#define CALL(n, args)                                                                           \
     "{\"type\":\"function_call\",\"id\":\"fc_" n "\",\"call_id\":\"call_" n "\",\"name\":\"f" n \
     "\",\"arguments\":\"" args "\"}"
 
@@ -265,7 +265,8 @@ static void test_events(void **state)
          "start id=resp_1 name=m\nthinking [t]\nfinish 1\nend\n"},
         {CREATED D("{\"type\":\"response.output_text.delta\",\"delta\":\"t\",\"logprobs\":[{"
                    "\"token\":\"t\",\"logprob\":-1}]}") DONE(""),
-         "start id=resp_1 name=m\ntext [t]\nlogprobs [{\"token\":\"t\",\"logprob\":-1}]\n"
+         "start id=resp_1 name=m\ntext [t]\nlogprobs "
+         "[{\"token\":\"t\",\"logprob\":-1,\"bytes\":null,\"top_logprobs\":[]}]\n"
          "finish 1\nend\n"},
         /* the type in the event's name alone; nothing after the end */
         {"event: response.output_text.delta\ndata: {\"delta\":\"x\"}\n\n" DONE("") D("[DONE]")
@@ -285,6 +286,50 @@ static void test_events(void **state)
         assert_true(read_stream(view_str(rows[i].stream), &got, &err));
         assert_text(&got, rows[i].want);
         buf_done(&got);
+    }
+}
+
+/* More calls than the reader has a table for: written as a stream and as a body, and read. */
+static void test_many_calls(void **state)
+{
+    enum { N = 150 };
+
+    (void)state;
+    for (int plain = 0; plain < 2; plain++) {
+        struct arena *a = arena_new(1 << 22);
+        struct buf out = BUF_MAX(1 << 22), got = BUF_MAX(1 << 20), want = BUF_MAX(1 << 20);
+        struct llm_reader r = {.dialect = LLM_OPENAI_RESPONSES, .arena = a};
+        struct llm_ev ev = {.kind = LLM_EV_START, .id = VIEW("1")};
+        struct llm_writer w;
+        struct error err;
+        char id[16];
+
+        llm_writer_init(&w, LLM_OPENAI_RESPONSES, plain, VIEW("m"), a);
+        assert_true(OPS->event_write(&w, &ev, &out));
+        buf_append_lit(&want, "start id=resp_1 name=m\n");
+        for (unsigned i = 0; i < N; i++) {
+            snprintf(id, sizeof(id), "c%u", i);
+            ev = (struct llm_ev){
+                .kind = LLM_EV_CALL, .index = i, .id = view_str(id), .name = VIEW("f")};
+            assert_true(OPS->event_write(&w, &ev, &out));
+            ev = (struct llm_ev){.kind = LLM_EV_ARGUMENTS, .index = i, .text = VIEW("{}")};
+            assert_true(OPS->event_write(&w, &ev, &out));
+            buf_printf(&want, "call %u id=c%u name=f\narguments %u [{}]\n", i, i, i);
+        }
+        ev = (struct llm_ev){.kind = LLM_EV_END};
+        assert_true(OPS->event_write(&w, &ev, &out));
+        buf_append_lit(&want, "finish 3\nend\n");
+        if (plain)
+            assert_true(OPS->plain_read(&r, buf_view(&out), describe, &got, &err));
+        else
+            assert_true(read_stream(buf_view(&out), &got, &err));
+        buf_append(&want, view_of("", 1));
+        assert_text(&got, want.p);
+        llm_writer_done(&w);
+        buf_done(&out);
+        buf_done(&got);
+        buf_done(&want);
+        arena_free(a);
     }
 }
 
@@ -317,13 +362,11 @@ static void test_errors(void **state)
         struct error err = {.code = ERROR_NONE};
         unsigned kinds = 0;
 
-        assert_false(
-            OPS->event_read(&r, VIEW(""), view_str(rows[i].data), describe, &got, &err));
+        assert_false(OPS->event_read(&r, VIEW(""), view_str(rows[i].data), describe, &got, &err));
         assert_int_equal(err.code, rows[i].code);
         assert_non_null(strstr(err.text, rows[i].says));
         got.len = 0;
-        bool ok =
-            OPS->event_pass(&answer, VIEW(""), view_str(rows[i].data), &got, &kinds, &err);
+        bool ok = OPS->event_pass(&answer, VIEW(""), view_str(rows[i].data), &got, &kinds, &err);
         assert_int_equal(ok, rows[i].code == ERROR_UPSTREAM_STATUS);
         assert_int_equal(kinds, ok ? LLM_EVENT_ERROR : 0);
         assert_int_equal(err.code, rows[i].code);
@@ -335,8 +378,14 @@ static void test_errors(void **state)
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-#define T(s)    {.kind = LLM_EV_TEXT, .text = VIEW_LIT(s)}
-#define ARG(i, s) {.kind = LLM_EV_ARGUMENTS, .index = (i), .text = VIEW_LIT(s)}
+#define T(s)                                     \
+    {                                            \
+        .kind = LLM_EV_TEXT, .text = VIEW_LIT(s) \
+    }
+#define ARG(i, s)                                                   \
+    {                                                               \
+        .kind = LLM_EV_ARGUMENTS, .index = (i), .text = VIEW_LIT(s) \
+    }
 
 static const struct llm_ev script[] = {
     {.kind = LLM_EV_START, .id = VIEW_LIT("chatcmpl-\"7"), .created_s = 1795500000},
@@ -346,7 +395,8 @@ static const struct llm_ev script[] = {
     {.kind = LLM_EV_PING},
     T("Hel"),
     {.kind = LLM_EV_LOGPROBS,
-     .raw = VIEW_LIT("[{\"token\":\"Hel\",\n\"bytes\":[72],\"logprob\":-0.5,\"top_logprobs\":[]}]")},
+     .raw =
+         VIEW_LIT("[{\"token\":\"Hel\",\n\"bytes\":[72],\"logprob\":-0.5,\"top_logprobs\":[]}]")},
     T("lo\"\n"),
     {.kind = LLM_EV_CALL, .index = 0, .id = VIEW_LIT("call_1"), .name = VIEW_LIT("f")},
     ARG(0, "{\"a\""),
@@ -360,14 +410,15 @@ static const struct llm_ev script[] = {
 };
 
 /* What the reader makes of what the writer wrote. */
-static const char script_read[] = "start id=resp_chatcmpl-7 name=au\"to\n"
-                                  "thinking [hm\n]\nthinking [m]\nsignature [proof]\ntext [Hel]\n"
-                                  "logprobs [{\"token\":\"Hel\",\"bytes\":[72],\"logprob\":-0.5,"
-                                  "\"top_logprobs\":[]}]\ntext [lo\"\n]\n"
-                                  "call 0 id=call_1 name=f\narguments 0 [{\"a\"]\n"
-                                  "call 1 id=call_chatcmpl-7_3 name=g\narguments 1 [{}]\n"
-                                  "arguments 0 [:1}]\nrefusal [no]\n"
-                                  "finish 3\nusage 10/4/6/2\nend\n";
+static const char script_read[] =
+    "start id=resp_chatcmpl-7 name=au\"to\n"
+    "thinking [hm\n]\nthinking [m]\nsignature [proof]\ntext [Hel]\n"
+    "logprobs [{\"token\":\"Hel\",\"logprob\":-0.5,\"top_logprobs\":[],"
+    "\"bytes\":null}]\ntext [lo\"\n]\n"
+    "call 0 id=call_1 name=f\narguments 0 [{\"a\"]\n"
+    "call 1 id=call_chatcmpl-7_3 name=g\narguments 1 [{}]\n"
+    "arguments 0 [:1}]\nrefusal [no]\n"
+    "finish 3\nusage 10/4/6/2\nend\n";
 
 static void play(bool plain, struct arena *a, struct buf *out)
 {
@@ -495,7 +546,8 @@ static void test_write_error(void **state)
                       "\"message\":\"It broke. Ask again.\",\"param\":null}}\n\n");
     out.len = 0;
     OPS->error_write(&err, 502, VIEW("id"), &out);
-    assert_true(view_starts(buf_view(&out), VIEW("{\"error\":{\"message\":\"It broke. Ask again.")));
+    assert_true(
+        view_starts(buf_view(&out), VIEW("{\"error\":{\"message\":\"It broke. Ask again.")));
     buf_done(&out);
 }
 
@@ -505,7 +557,8 @@ int main(void)
         cmocka_unit_test(test_golden),       cmocka_unit_test(test_golden_pass),
         cmocka_unit_test(test_events),       cmocka_unit_test(test_errors),
         cmocka_unit_test(test_write_stream), cmocka_unit_test(test_write_plain),
-        cmocka_unit_test(test_write_cut),    cmocka_unit_test(test_write_error),
+        cmocka_unit_test(test_many_calls),   cmocka_unit_test(test_write_cut),
+        cmocka_unit_test(test_write_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -220,8 +220,9 @@ static unsigned pick(unsigned n)
 
 static void put_word(struct buf *b)
 {
-    static const char *const words[] = {"\"a\"", "\"\\u00e9\\n\"", "\"\\ud83d\\ude00\"",
-                                        "\"say \\\"x\\\"\"", "\"{}\"", "\"\\ud800\""};
+    static const char *const words[] = {
+        "\"a\"",  "\"\\u00e9\\n\"", "\"\\ud83d\\ude00\"", "\"say \\\"x\\\"\"",
+        "\"{}\"", "\"\\ud800\""};
     buf_append(b, view_str(words[pick(COUNT(words))]));
 }
 
@@ -267,7 +268,8 @@ static void put_item(struct buf *b)
         buf_append_lit(b, "\"arguments\":\"{\\\"x\\\":12345678901234567890}\"}");
         break;
     case 1:
-        buf_printf(b, "{\"type\":\"function_call_output\",\"call_id\":\"c%u\",\"output\":", pick(3));
+        buf_printf(b,
+                   "{\"type\":\"function_call_output\",\"call_id\":\"c%u\",\"output\":", pick(3));
         if (pick(2))
             put_word(b);
         else
@@ -417,8 +419,8 @@ static void test_pass(void **state)
         {"{ \"model\" : \"m\", \"input\":\"x\", \"unknown\": 1.50 }\n",
          "{ \"model\" : \"g\\\"\", \"input\":\"x\", \"unknown\": 1.50 }\n", "", false},
         {"{\"temperature\":1,\"model\":\"m\",\"top_p\":1,\"input\":{\"model\":\"x\"}}",
-         "{\"model\":\"g\\\"\",\"input\":{\"model\":\"x\"}}",
-         "temperature dropped, top_p dropped", true},
+         "{\"model\":\"g\\\"\",\"input\":{\"model\":\"x\"}}", "temperature dropped, top_p dropped",
+         true},
         {"{\"input\":\"x\",\"model\":\"m\",\"top_p\":1}", "{\"input\":\"x\",\"model\":\"g\\\"\"}",
          "top_p dropped", true},
     };
