@@ -113,7 +113,7 @@ static void run_event(struct view v)
     unsigned events;
 
     buf_reset(&sink);
-    check(llm_answer_event(&answer, v, &sink, &events, &err));
+    check(llm_answer_event(&answer, VIEW_NONE, v, &sink, &events, &err));
 }
 
 static double measure(const char *name, void (*run)(struct view), struct view v)

@@ -166,7 +166,7 @@ static bool take_events(struct relay *r, struct view bytes)
             continue;
         }
         r->progress = true;
-        if (!llm_answer_event(&x->answer, event.data, &r->out, &kinds, &x->error))
+        if (!llm_answer_event(&x->answer, event.name, event.data, &r->out, &kinds, &x->error))
             return false;
         r->seen |= kinds;
         if (kinds & LLM_EVENT_ERROR)

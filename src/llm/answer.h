@@ -36,13 +36,13 @@ struct llm_answer {
     char finish[24];     /* the last finish_reason; "" before */
 };
 
-/* Reads the data of one event of a stream and appends the event, framed for the client ("data: "
- * before, blank line behind), to `out`: byte for byte but for the model's name. Nothing is
- * appended for an event that the client must not see, nor for an error (its message goes to
- * `err`) and nor for the end mark: the caller decides when those leave.
- * False: the event is not JSON of the dialect (`err`), a failed attempt. */
-bool llm_answer_event(struct llm_answer *answer, struct view data, struct buf *out,
-                      unsigned *ret_events, struct error *err) MUST_CHECK;
+/* Reads one event of a stream, its `name` (may be empty) and its data, and appends the event,
+ * framed for the client ("data: " before, blank line behind), to `out`: byte for byte but for the
+ * model's name. Nothing is appended for an event that the client must not see, nor for an error
+ * (its message goes to `err`) and nor for the end mark: the caller decides when those leave. False:
+ * the event is not JSON of the dialect (`err`), a failed attempt. */
+bool llm_answer_event(struct llm_answer *answer, struct view name, struct view data,
+                      struct buf *out, unsigned *ret_events, struct error *err) MUST_CHECK;
 
 /* Reads a plain answer. `ret_body` are the bytes for the client. False with UPSTREAM_PROTOCOL when
  * it is not the dialect's JSON, UPSTREAM_STATUS when it is an error object inside a 200. */
@@ -60,5 +60,6 @@ bool llm_error_is_too_long(struct view body);
 void llm_error_write(enum llm_dialect dialect, const struct error *err, struct buf *out);
 /* The client dialect's error event; no end mark follows it. */
 void llm_error_event(enum llm_dialect dialect, const struct error *err, struct buf *out);
-/* The client dialect's end mark of a stream: "data: [DONE]\n\n". */
+/* The client dialect's end mark of a stream: "data: [DONE]\n\n". Empty where the last event, which
+ * llm_answer_event() appends with LLM_EVENT_DONE, is that mark. */
 struct view llm_end_mark(enum llm_dialect dialect);

@@ -96,14 +96,30 @@ struct llm_dialect_ops {
     struct view path;                         /* where an upstream of this dialect is asked */
 };
 
+/* NULL for a dialect that this build does not know. */
 const struct llm_dialect_ops *llm_dialect(enum llm_dialect dialect);
 
+/*
+ * For request_write(): a field that its dialect (`target`, as sentences name it) cannot say.
+ * llm_lose() notes a harmless one and refuses a fatal one (see llm_loss_of()); llm_cannot_say()
+ * always refuses; llm_note() only notes ("top_k dropped, "). llm_lose_extras() does so for all that
+ * the reader found and no neutral member holds.
+ */
+bool llm_lose(const char *target, struct view field, struct buf *notes,
+              struct error *err) MUST_CHECK;
+bool llm_lose_extras(const char *target, const struct llm_neutral *request, struct buf *notes,
+                     struct error *err) MUST_CHECK;
+bool llm_cannot_say(const char *target, struct view field, struct error *err);
+void llm_note(struct buf *notes, struct view field);
+
+/* `created_s` is the time of the call until LLM_EV_START tells another one; `id` may be set by the
+ * caller for answers that bring none. */
 void llm_writer_init(struct llm_writer *w, enum llm_dialect dialect, bool plain, struct view model,
                      struct arena *a);
 void llm_writer_done(struct llm_writer *w);
 
 /* The facts that inspection and policy need, of a request that was read into the neutral form
- * (dialects without a quick reader of their own). */
+ * (dialects without a quick reader of their own). An empty `model` stands for the request's own. */
 bool llm_request_from_neutral(enum llm_dialect dialect, struct view body,
                               const struct llm_neutral *neutral, struct view model, struct arena *a,
                               struct llm_request *ret, struct error *err);

@@ -1,8 +1,7 @@
 /* What the files of the OpenAI chat dialect share; private to llm/. */
 #pragma once
 
-#include "llm/answer.h"
-#include "llm/request.h"
+#include "llm/dialect.h"
 #include "json/reader.h"
 
 /* A model's name that is longer is no name. */
@@ -53,3 +52,28 @@ bool openai_chat_chunk_read(struct view data, struct view part, struct openai_ch
 /* The message of an error body, see llm_error_message(); returns its length, 0 when there is
  * none. `to` has room for OPENAI_ERROR_TEXT bytes (openai_error.c). */
 size_t openai_error_text(struct view body, char *to);
+/* Whether an event's data is the end mark. */
+bool openai_chat_is_done(struct view data);
+/* Sets the error that an upstream's error object says. */
+void openai_upstream_error(struct view body, struct error *err);
+
+/* The row (openai_chat_dialect.c). Each as dialect.h says. */
+bool openai_chat_request_read(struct view body, struct arena *a, struct llm_neutral *ret,
+                              struct error *err);
+bool openai_chat_request_write(const struct llm_neutral *request, const struct llm_rewrite *rewrite,
+                               struct buf *out, struct buf *notes, struct error *err);
+bool openai_chat_event_read(struct llm_reader *r, struct view name, struct view data,
+                            llm_sink *sink, void *arg, struct error *err);
+bool openai_chat_plain_read(struct llm_reader *r, struct view body, llm_sink *sink, void *arg,
+                            struct error *err);
+bool openai_chat_event_write(struct llm_writer *w, const struct llm_ev *ev, struct buf *out);
+bool openai_chat_event_pass(struct llm_answer *answer, struct view name, struct view data,
+                            struct buf *out, unsigned *ret_events, struct error *err);
+bool openai_chat_plain_pass(struct llm_answer *answer, struct view body, struct arena *a,
+                            struct llm_body *ret_body, struct error *err);
+bool openai_chat_request_pass(const struct llm_request *request, const struct llm_rewrite *rewrite,
+                              struct arena *a, struct llm_body *ret_body, struct view *ret_notes,
+                              struct error *err);
+void openai_error_write(const struct error *err, int status, struct view request_id,
+                        struct buf *out);
+void openai_error_event(struct llm_writer *w, const struct error *err, struct buf *out);

@@ -80,12 +80,12 @@ static void append_event(const struct llm_answer *answer, struct view data,
     buf_append_lit(out, "\n\n");
 }
 
-static bool is_done(struct view data)
+bool openai_chat_is_done(struct view data)
 {
     return view_eq(view_trim(data), VIEW("[DONE]"));
 }
 
-static void set_upstream_error(struct view body, struct error *err)
+void openai_upstream_error(struct view body, struct error *err)
 {
     char text[OPENAI_ERROR_TEXT];
     size_t n = openai_error_text(body, text);
@@ -98,23 +98,24 @@ static void set_upstream_error(struct view body, struct error *err)
                   "The backend answered with an error that says nothing.");
 }
 
-bool llm_answer_event(struct llm_answer *answer, struct view data, struct buf *out,
-                      unsigned *ret_events, struct error *err)
+bool openai_chat_event_pass(struct llm_answer *answer, struct view name, struct view data,
+                            struct buf *out, unsigned *ret_events, struct error *err)
 {
+    (void)name; /* the dialect names no events */
     struct openai_chat_chunk chunk;
 
     if (view_trim(data).n == 0) { /* a server's way to keep the connection busy */
         *ret_events = 0;
         return true;
     }
-    if (is_done(data)) {
+    if (openai_chat_is_done(data)) {
         *ret_events = LLM_EVENT_DONE;
         return true;
     }
     if (!openai_chat_chunk_read(data, VIEW("delta"), &chunk, err))
         return false;
     if (chunk.events & LLM_EVENT_ERROR) {
-        set_upstream_error(data, err);
+        openai_upstream_error(data, err);
         *ret_events = chunk.events;
         return true;
     }
@@ -130,8 +131,8 @@ bool llm_answer_event(struct llm_answer *answer, struct view data, struct buf *o
     return true;
 }
 
-bool llm_answer_plain(struct llm_answer *answer, struct view body, struct arena *a,
-                      struct llm_body *ret_body, struct error *err)
+bool openai_chat_plain_pass(struct llm_answer *answer, struct view body, struct arena *a,
+                            struct llm_body *ret_body, struct error *err)
 {
     struct openai_chat_chunk chunk;
     struct buf quoted = BUF_MAX(8 * LLM_MAX_MODEL);
@@ -139,7 +140,7 @@ bool llm_answer_plain(struct llm_answer *answer, struct view body, struct arena 
     if (!openai_chat_chunk_read(body, VIEW("message"), &chunk, err))
         return false;
     if (chunk.events & LLM_EVENT_ERROR) {
-        set_upstream_error(body, err);
+        openai_upstream_error(body, err);
         return false;
     }
     if (chunk.n_choices == 0)

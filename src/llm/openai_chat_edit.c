@@ -156,9 +156,9 @@ static void apply(const struct editor *e, struct llm_body *ret_body)
     add_piece(ret_body, view_skip(body, at));
 }
 
-bool llm_request_write(const struct llm_request *request, const struct llm_rewrite *rewrite,
-                       struct arena *a, struct llm_body *ret_body, struct view *ret_notes,
-                       struct error *err)
+bool openai_chat_request_pass(const struct llm_request *request, const struct llm_rewrite *rewrite,
+                              struct arena *a, struct llm_body *ret_body, struct view *ret_notes,
+                              struct error *err)
 {
     struct editor e = {.req = request};
     struct buf name = BUF_MAX(8 * LLM_MAX_MODEL);

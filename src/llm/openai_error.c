@@ -172,30 +172,19 @@ static void write_object(const struct error *err, struct buf *out)
     json_put_close(&w);
 }
 
-void llm_error_write(enum llm_dialect dialect, const struct error *err, struct buf *out)
+void openai_error_write(const struct error *err, int status, struct view request_id,
+                        struct buf *out)
 {
-    switch (dialect) {
-    case LLM_OPENAI_CHAT:
-        write_object(err, out);
-        buf_append_char(out, '\n');
-    }
+    (void)status; /* both stand in the head of the answer only */
+    (void)request_id;
+    write_object(err, out);
+    buf_append_char(out, '\n');
 }
 
-void llm_error_event(enum llm_dialect dialect, const struct error *err, struct buf *out)
+void openai_error_event(struct llm_writer *w, const struct error *err, struct buf *out)
 {
-    switch (dialect) {
-    case LLM_OPENAI_CHAT:
-        buf_append_lit(out, "data: ");
-        write_object(err, out);
-        buf_append_lit(out, "\n\n");
-    }
-}
-
-struct view llm_end_mark(enum llm_dialect dialect)
-{
-    switch (dialect) {
-    case LLM_OPENAI_CHAT:
-        return VIEW("data: [DONE]\n\n");
-    }
-    return VIEW("");
+    (void)w;
+    buf_append_lit(out, "data: ");
+    write_object(err, out);
+    buf_append_lit(out, "\n\n");
 }

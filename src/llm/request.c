@@ -1,15 +1,39 @@
 #include "llm/request.h"
 
+#include "llm/dialect.h"
 #include "llm/openai_chat.h"
+
+static bool unknown_dialect(struct error *err)
+{
+    return error_set(err, ERROR_INTERNAL, "The dialect of the request is not known.");
+}
 
 bool llm_request_read(enum llm_dialect dialect, struct view body, struct arena *a,
                       struct llm_request *ret_request, struct error *err)
 {
-    switch (dialect) {
-    case LLM_OPENAI_CHAT:
+    const struct llm_dialect_ops *ops = llm_dialect(dialect);
+    struct llm_neutral *neutral;
+
+    if (dialect == LLM_OPENAI_CHAT) /* the quick reader */
         return openai_chat_read(body, a, ret_request, err);
-    }
-    return error_set(err, ERROR_INTERNAL, "The dialect of the request is not known.");
+    if (!ops)
+        return unknown_dialect(err);
+    neutral = arena_new_of(a, struct llm_neutral);
+    if (!neutral)
+        return error_set(err, ERROR_NO_MEMORY,
+                         "The request needs more memory than one exchange may use.");
+    return ops->request_read(body, a, neutral, err) &&
+           llm_request_from_neutral(dialect, body, neutral, VIEW_NONE, a, ret_request, err);
+}
+
+bool llm_request_write(const struct llm_request *request, const struct llm_rewrite *rewrite,
+                       struct arena *a, struct llm_body *ret_body, struct view *ret_notes,
+                       struct error *err)
+{
+    const struct llm_dialect_ops *ops = llm_dialect(request->dialect);
+
+    return ops ? ops->request_pass(request, rewrite, a, ret_body, ret_notes, err)
+               : unknown_dialect(err);
 }
 
 bool llm_metadata_get(struct view metadata, struct view name, struct arena *a,

@@ -59,7 +59,7 @@ static void run_event(struct view data, bool hide_usage)
     struct error err = {.code = ERROR_NONE};
     unsigned events = 0;
 
-    if (llm_answer_event(&answer, data, &out, &events, &err)) {
+    if (llm_answer_event(&answer, VIEW_NONE, data, &out, &events, &err)) {
         if (out.len)
             check_event(buf_view(&out));
         must(!(events & LLM_EVENT_ERROR) || (out.len == 0 && err.text[0]));

@@ -96,7 +96,7 @@ static void test_events(void **state)
         unsigned events = 77;
         struct error err;
 
-        if (!llm_answer_event(&answer, view_str(rows[i].data), &out, &events, &err))
+        if (!llm_answer_event(&answer, VIEW_NONE, view_str(rows[i].data), &out, &events, &err))
             fail_msg("row %zu refused: %s", i, err.text);
         if (rows[i].out[0] == '=') {
             buf_append_lit(&want, "data: ");
@@ -131,7 +131,7 @@ static void test_usage(void **state)
         "{\"choices\":[],\"usage\":null}",
     };
     for (size_t i = 0; i < COUNT(chunks); i++)
-        assert_true(llm_answer_event(&answer, view_str(chunks[i]), &out, &events, &err));
+        assert_true(llm_answer_event(&answer, VIEW_NONE, view_str(chunks[i]), &out, &events, &err));
     assert_true(answer.usage.reported);
     assert_int_equal(answer.usage.input, 100);
     assert_int_equal(answer.usage.cached, 64);
@@ -159,14 +159,15 @@ static void test_error_events(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
-        assert_true(llm_answer_event(&answer, view_str(rows[i].data), &out, &events, &err));
+        assert_true(
+            llm_answer_event(&answer, VIEW_NONE, view_str(rows[i].data), &out, &events, &err));
         assert_int_equal(events, ERROR);
         assert_int_equal(err.code, ERROR_UPSTREAM_STATUS);
         assert_string_equal(err.text, rows[i].text);
         assert_int_equal(out.len, 0);
     }
-    assert_true(
-        llm_answer_event(&answer, VIEW("{\"error\":null,\"choices\":[]}"), &out, &events, &err));
+    assert_true(llm_answer_event(&answer, VIEW_NONE, VIEW("{\"error\":null,\"choices\":[]}"), &out,
+                                 &events, &err));
     assert_int_equal(events, 0);
     buf_done(&out);
 }
@@ -192,7 +193,7 @@ static void test_bad_events(void **state)
         struct error err;
         unsigned events;
 
-        assert_false(llm_answer_event(&answer, view_str(rows[i]), &out, &events, &err));
+        assert_false(llm_answer_event(&answer, VIEW_NONE, view_str(rows[i]), &out, &events, &err));
         assert_int_equal(err.code, ERROR_UPSTREAM_PROTOCOL);
         assert_int_equal(out.len, 0);
     }
@@ -206,8 +207,8 @@ static void test_full_buffer(void **state)
     unsigned events;
 
     (void)state;
-    assert_false(llm_answer_event(&answer, view_str(HEAD DELTA("{\"content\":\"a\"}")), &out,
-                                  &events, &err));
+    assert_false(llm_answer_event(&answer, VIEW_NONE, view_str(HEAD DELTA("{\"content\":\"a\"}")),
+                                  &out, &events, &err));
     assert_int_equal(err.code, ERROR_NO_MEMORY);
     assert_int_equal(answer.text_bytes, 0);
     buf_done(&out);
@@ -289,7 +290,7 @@ static void run_stream(const struct recorded *x)
         struct error err;
         unsigned events;
 
-        if (!llm_answer_event(&answer, data, &out, &events, &err))
+        if (!llm_answer_event(&answer, VIEW_NONE, data, &out, &events, &err))
             fail_msg("%s: %s", x->name, err.text);
         contents += (events & CONTENT) != 0;
         all |= events;
