@@ -1,6 +1,6 @@
 /* Anthropic requests, to the neutral form and from it. */
-#include "json/reader.h"
 #include "llm/dialects.h"
+#include "json/reader.h"
 
 #include "golden.h"
 
@@ -63,10 +63,12 @@ static void test_both_ways(void **state)
     static const struct {
         const char *in, *out, *notes;
     } rows[] = {
-        {HEAD "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]}]}",
+        {HEAD
+         "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]}]}",
          "", ""},
         {HEAD USER "}",
-         HEAD "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]}]}",
+         HEAD
+         "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]}]}",
          ""},
         {HEAD "\"system\":\"s\"," USER "}",
          HEAD SYSTEM
@@ -74,47 +76,59 @@ static void test_both_ways(void **state)
          ""},
         /* every kind of block */
         {HEAD
-         "\"system\":[{\"type\":\"text\",\"text\":\"s\",\"cache_control\":{\"type\":\"ephemeral\"}}],"
+         "\"system\":[{\"type\":\"text\",\"text\":\"s\",\"cache_control\":{\"type\":\"ephemeral\"}}"
+         "],"
          "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"source\":{\"type\":"
-         "\"base64\",\"media_type\":\"image/png\",\"data\":\"AAAA\"}},{\"type\":\"image\",\"source\":"
+         "\"base64\",\"media_type\":\"image/"
+         "png\",\"data\":\"AAAA\"}},{\"type\":\"image\",\"source\":"
          "{\"type\":\"url\",\"url\":\"https://e/x.png\"}}]},"
          "{\"role\":\"assistant\",\"content\":[{\"type\":\"thinking\",\"thinking\":\"t\","
-         "\"signature\":\"g\"},{\"type\":\"redacted_thinking\",\"data\":\"r\"},{\"type\":\"tool_use\","
-         "\"id\":\"a\",\"name\":\"f\",\"input\":{\"x\": 1e400}},{\"type\":\"tool_use\",\"id\":\"b\","
+         "\"signature\":\"g\"},{\"type\":\"redacted_thinking\",\"data\":\"r\"},{\"type\":\"tool_"
+         "use\","
+         "\"id\":\"a\",\"name\":\"f\",\"input\":{\"x\": "
+         "1e400}},{\"type\":\"tool_use\",\"id\":\"b\","
          "\"name\":\"g\",\"input\":{}}]},"
-         "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"a\",\"content\":"
+         "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"a\","
+         "\"content\":"
          "\"one\"},{\"type\":\"tool_result\",\"tool_use_id\":\"b\",\"content\":[{\"type\":\"text\","
          "\"text\":\"two\"},{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"u\"}}],"
-         "\"is_error\":true,\"cache_control\":{\"type\":\"ephemeral\"}},{\"type\":\"text\",\"text\":"
+         "\"is_error\":true,\"cache_control\":{\"type\":\"ephemeral\"}},{\"type\":\"text\","
+         "\"text\":"
          "\"go\\u0001\"}]}]}",
          "", ""},
         /* tools and choice */
-        {HEAD "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]}],"
-              "\"tools\":[{\"name\":\"f\",\"description\":\"d\",\"input_schema\":{\"type\": "
-              "\"object\"},\"strict\":true,\"cache_control\":{\"type\":\"ephemeral\"}},{\"name\":\"g\","
-              "\"input_schema\":{}}],\"tool_choice\":{\"type\":\"tool\",\"name\":\"g\","
-              "\"disable_parallel_tool_use\":true}}",
+        {HEAD
+         "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]}],"
+         "\"tools\":[{\"name\":\"f\",\"description\":\"d\",\"input_schema\":{\"type\": "
+         "\"object\"},\"strict\":true,\"cache_control\":{\"type\":\"ephemeral\"}},{\"name\":\"g\","
+         "\"input_schema\":{}}],\"tool_choice\":{\"type\":\"tool\",\"name\":\"g\","
+         "\"disable_parallel_tool_use\":true}}",
          "", ""},
         /* all else */
-        {HEAD "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]}],"
-              "\"temperature\":0.50,\"top_p\":1,\"top_k\":5,\"stop_sequences\":[\"a\",\"\\n\"],"
-              "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2048},\"output_config\":{"
-              "\"effort\":\"high\",\"format\":{\"type\":\"json_schema\",\"schema\":{\"a\": 1}}},"
-              "\"metadata\":{\"user_id\":\"u\"},\"service_tier\":\"standard_only\",\"stream\":true}",
+        {HEAD
+         "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]}],"
+         "\"temperature\":0.50,\"top_p\":1,\"top_k\":5,\"stop_sequences\":[\"a\",\"\\n\"],"
+         "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2048},\"output_config\":{"
+         "\"effort\":\"high\",\"format\":{\"type\":\"json_schema\",\"schema\":{\"a\": 1}}},"
+         "\"metadata\":{\"user_id\":\"u\"},\"service_tier\":\"standard_only\",\"stream\":true}",
          "", ""},
-        {HEAD "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]}],"
-              "\"thinking\":{\"type\":\"adaptive\"},\"service_tier\":\"auto\"}",
+        {HEAD
+         "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]}],"
+         "\"thinking\":{\"type\":\"adaptive\"},\"service_tier\":\"auto\"}",
          "", ""},
-        {HEAD "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]}],"
-              "\"thinking\":{\"type\":\"disabled\"}}",
+        {HEAD
+         "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]}],"
+         "\"thinking\":{\"type\":\"disabled\"}}",
          "", ""},
         /* empty assistant messages, same roles in a row, a system message in the middle */
-        {HEAD "\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":"
-              "\"\"},{\"role\":\"user\",\"content\":\"b\"},{\"role\":\"system\",\"content\":\"s\"},"
-              "{\"role\":\"user\",\"content\":\"c\"},{\"role\":\"assistant\",\"content\":\"d\"}],"
-              "\"speed\":\"fast\",\"container\":null}",
+        {HEAD
+         "\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":"
+         "\"\"},{\"role\":\"user\",\"content\":\"b\"},{\"role\":\"system\",\"content\":\"s\"},"
+         "{\"role\":\"user\",\"content\":\"c\"},{\"role\":\"assistant\",\"content\":\"d\"}],"
+         "\"speed\":\"fast\",\"container\":null}",
          HEAD SYSTEM
-         "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":"
+         "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{"
+         "\"type\":"
          "\"text\",\"text\":\"b\"},{\"type\":\"text\",\"text\":\"c\"}]},{\"role\":\"assistant\","
          "\"content\":[{\"type\":\"text\",\"text\":\"d\"}]}]}",
          "system text moved to the front, speed dropped, "},
@@ -138,16 +152,17 @@ static void test_both_ways(void **state)
 
 static void test_neutral(void **state)
 {
-    struct llm_neutral n = read_ok(
-        VIEW(HEAD "\"messages\":[{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":"
-                  "\"a\",\"name\":\"f\",\"input\":{}}]},{\"role\":\"user\",\"content\":[{\"type\":"
-                  "\"tool_result\",\"tool_use_id\":\"a\",\"content\":[{\"type\":\"text\",\"text\":\"x\"},"
-                  "{\"type\":\"document\"},{\"type\":\"text\",\"text\":\"y\"}]},{\"type\":\"document\"},"
-                  "{\"type\":\"image\",\"source\":{\"type\":\"base64\",\"media_type\":\"image/png\","
-                  "\"data\":\"AA\\nAA \"}}]}],\"system\":\"s\",\"tools\":[{\"type\":"
-                  "\"web_search_20250305\",\"name\":\"web_search\"}],\"tool_choice\":{\"type\":\"any\","
-                  "\"disable_parallel_tool_use\":false},\"mcp_servers\":[],"
-                  "\"metadata\":{\"user_id\":\"u\",\"x\":1}}"));
+    struct llm_neutral n = read_ok(VIEW(
+        HEAD
+        "\"messages\":[{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":"
+        "\"a\",\"name\":\"f\",\"input\":{}}]},{\"role\":\"user\",\"content\":[{\"type\":"
+        "\"tool_result\",\"tool_use_id\":\"a\",\"content\":[{\"type\":\"text\",\"text\":\"x\"},"
+        "{\"type\":\"document\"},{\"type\":\"text\",\"text\":\"y\"}]},{\"type\":\"document\"},"
+        "{\"type\":\"image\",\"source\":{\"type\":\"base64\",\"media_type\":\"image/png\","
+        "\"data\":\"AA\\nAA \"}}]}],\"system\":\"s\",\"tools\":[{\"type\":"
+        "\"web_search_20250305\",\"name\":\"web_search\"}],\"tool_choice\":{\"type\":\"any\","
+        "\"disable_parallel_tool_use\":false},\"mcp_servers\":[],"
+        "\"metadata\":{\"user_id\":\"u\",\"x\":1}}"));
 
     (void)state;
     assert_int_equal(n.n_turns, 4);
@@ -231,7 +246,10 @@ static void test_from_others(void **state)
 {
     struct llm_part calls[] = {
         {.kind = LLM_PART_THINKING, .text = VIEW("hm")},
-        {.kind = LLM_PART_CALL, .id = VIEW("fn.a:0"), .name = VIEW("f"), .arguments = VIEW("\"x\"")},
+        {.kind = LLM_PART_CALL,
+         .id = VIEW("fn.a:0"),
+         .name = VIEW("f"),
+         .arguments = VIEW("\"x\"")},
         {.kind = LLM_PART_CALL, .name = VIEW("g")},
     };
     struct llm_part ask = {.text = VIEW("hi")}, late = {.text = VIEW("and?")};
@@ -244,26 +262,34 @@ static void test_from_others(void **state)
         {.role = LLM_TOOL, .parts = &a, .n_parts = 1},
         {.role = LLM_TOOL, .parts = &b, .n_parts = 1},
     };
-    struct llm_neutral n = {.model = VIEW("x"), .turns = turns, .n_turns = 5, .parallel_calls = -1,
-                            .schema_strict = -1, .thinking = -1, .seed = VIEW("1"),
-                            .n = VIEW("1"), .presence_penalty = VIEW("0.0"),
+    struct llm_neutral n = {.model = VIEW("x"),
+                            .turns = turns,
+                            .n_turns = 5,
+                            .parallel_calls = -1,
+                            .schema_strict = -1,
+                            .thinking = -1,
+                            .seed = VIEW("1"),
+                            .n = VIEW("1"),
+                            .presence_penalty = VIEW("0.0"),
                             .effort = VIEW("minimal")};
     struct buf out = BUF_MAX(1 << 16), notes = BUF_MAX(1 << 10);
 
     (void)state;
     write_ok(&n, &out, &notes);
-    assert_view(buf_view(&out),
-                "{\"model\":\"m\",\"max_tokens\":4096,\"messages\":[{\"role\":\"user\",\"content\":[{"
-                "\"type\":\"text\",\"text\":\"hi\"}]},{\"role\":\"assistant\",\"content\":[{\"type\":"
-                "\"tool_use\",\"id\":\"fn_a_0\",\"name\":\"f\",\"input\":{\"arguments\":\"\\\"x\\\"\"}},{"
-                "\"type\":\"tool_use\",\"id\":\"toolu_0\",\"name\":\"g\",\"input\":{}}]},{\"role\":"
-                "\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"fn_a_0\",\"content\":"
-                "\"1\"},{\"type\":\"tool_result\",\"tool_use_id\":\"toolu_0\"},{\"type\":\"text\","
-                "\"text\":\"and?\"}]}],\"output_config\":{\"effort\":\"low\"}}");
-    assert_view(buf_view(&notes),
-                "max_tokens set to 4096, names of speakers dropped, reasoning of earlier turns dropped, "
-                "arguments that are no object wrapped, seed dropped, "
-                "reasoning effort raised to low, ");
+    assert_view(
+        buf_view(&out),
+        "{\"model\":\"m\",\"max_tokens\":4096,\"messages\":[{\"role\":\"user\",\"content\":[{"
+        "\"type\":\"text\",\"text\":\"hi\"}]},{\"role\":\"assistant\",\"content\":[{\"type\":"
+        "\"tool_use\",\"id\":\"fn_a_0\",\"name\":\"f\",\"input\":{\"arguments\":\"\\\"x\\\"\"}},{"
+        "\"type\":\"tool_use\",\"id\":\"toolu_0\",\"name\":\"g\",\"input\":{}}]},{\"role\":"
+        "\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"fn_a_0\",\"content\":"
+        "\"1\"},{\"type\":\"tool_result\",\"tool_use_id\":\"toolu_0\"},{\"type\":\"text\","
+        "\"text\":\"and?\"}]}],\"output_config\":{\"effort\":\"low\"}}");
+    assert_view(
+        buf_view(&notes),
+        "max_tokens set to 4096, names of speakers dropped, reasoning of earlier turns dropped, "
+        "arguments that are no object wrapped, seed dropped, "
+        "reasoning effort raised to low, ");
     buf_done(&out);
     buf_done(&notes);
 }
@@ -277,8 +303,12 @@ static void test_fatal(void **state)
     struct llm_turn file = {.role = LLM_USER, .parts = &other, .n_parts = 1};
     struct llm_turn picture = {.role = LLM_USER, .parts = &tiff, .n_parts = 1};
     struct llm_tool foreign = {.name = VIEW("x"), .foreign = true};
-    struct llm_neutral base = {.model = VIEW("x"), .turns = &user, .n_turns = 1,
-                               .parallel_calls = -1, .schema_strict = -1, .thinking = -1};
+    struct llm_neutral base = {.model = VIEW("x"),
+                               .turns = &user,
+                               .n_turns = 1,
+                               .parallel_calls = -1,
+                               .schema_strict = -1,
+                               .thinking = -1};
     struct llm_neutral rows[8];
     static const char *const params[] = {"n",        "logprobs", "response_format", "temperature",
                                          "messages", "messages", "messages",        "tools"};
@@ -333,14 +363,15 @@ static void put_blocks(struct buf *b, bool user, unsigned *calls)
         unsigned kind = draw(4);
         if (kind == 0 && !user) {
             ++*calls;
-            buf_printf(b, "%s{\"type\":\"tool_use\",\"id\":\"c%u\",\"name\":\"f\",\"input\":{\"k\":%u}}",
-                       comma, *calls, draw(9));
+            buf_printf(
+                b, "%s{\"type\":\"tool_use\",\"id\":\"c%u\",\"name\":\"f\",\"input\":{\"k\":%u}}",
+                comma, *calls, draw(9));
         } else if (kind == 1 && user) {
             buf_printf(b, "%s{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"u%u\"}}",
                        comma, draw(9));
         } else if (kind == 1) {
-            buf_printf(b, "%s{\"type\":\"thinking\",\"thinking\":\"%s\",\"signature\":\"g\"}", comma,
-                       texts[draw(4)]);
+            buf_printf(b, "%s{\"type\":\"thinking\",\"thinking\":\"%s\",\"signature\":\"g\"}",
+                       comma, texts[draw(4)]);
         } else {
             buf_printf(b, "%s{\"type\":\"text\",\"text\":\"%s\"%s}", comma, texts[draw(4)],
                        draw(3) ? "" : ",\"cache_control\":{\"type\":\"ephemeral\"}");
@@ -350,10 +381,15 @@ static void put_blocks(struct buf *b, bool user, unsigned *calls)
 
 static void generate(struct buf *b)
 {
-    static const char *const tail[] = {
-        ",\"temperature\":0.3", ",\"top_p\":0.9", ",\"top_k\":4", ",\"stop_sequences\":[\"x\"]",
-        ",\"thinking\":{\"type\":\"adaptive\"}", ",\"output_config\":{\"effort\":\"low\"}",
-        ",\"metadata\":{\"user_id\":\"me\"}", ",\"service_tier\":\"auto\"", ",\"stream\":true"};
+    static const char *const tail[] = {",\"temperature\":0.3",
+                                       ",\"top_p\":0.9",
+                                       ",\"top_k\":4",
+                                       ",\"stop_sequences\":[\"x\"]",
+                                       ",\"thinking\":{\"type\":\"adaptive\"}",
+                                       ",\"output_config\":{\"effort\":\"low\"}",
+                                       ",\"metadata\":{\"user_id\":\"me\"}",
+                                       ",\"service_tier\":\"auto\"",
+                                       ",\"stream\":true"};
     unsigned calls = 0, turns = 1 + 2 * draw(4);
 
     buf_printf(b, "{\"model\":\"m\",\"max_tokens\":%u", 1 + draw(999));
@@ -361,7 +397,8 @@ static void generate(struct buf *b)
         buf_append_lit(b, ",\"system\":\"be\"");
     buf_append_lit(b, ",\"messages\":[");
     for (unsigned i = 0; i < turns; i++) {
-        buf_printf(b, "%s{\"role\":\"%s\",\"content\":[", i ? "," : "", i % 2 ? "assistant" : "user");
+        buf_printf(b, "%s{\"role\":\"%s\",\"content\":[", i ? "," : "",
+                   i % 2 ? "assistant" : "user");
         put_blocks(b, i % 2 == 0, &calls);
         buf_append_lit(b, "]}");
     }
