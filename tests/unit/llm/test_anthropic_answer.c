@@ -139,12 +139,12 @@ static void test_stream(void **state)
 
     (void)state;
     told_begin(&t, false);
-    read_stream(VIEW(whole), &t);
+    read_stream(view_str(whole), &t);
     assert_string_equal((buf_append_char(&t.words, '\0'), t.words.p),
                         "start(msg_1 auto) usage(35/32+2 0/0) ping thinking(h\"m) signature(sg) "
                         "signature(rr) text(Hi) text( \xc3\xa9) call(0 t1 f) arguments({\"a\") "
                         "arguments(:1}) call(1 t2 g) finish(3) usage(35/32+2 9/4) end ");
-    if (!view_eq(buf_view(&t.out), VIEW(whole)))
+    if (!view_eq(buf_view(&t.out), view_str(whole)))
         fail_msg("%.*s", VIEW_ARG(buf_view(&t.out)));
     told_end(&t);
 }
@@ -167,14 +167,14 @@ static void test_plain(void **state)
 
     (void)state;
     told_begin(&t, true);
-    assert_true(anthropic_ops.plain_read(&r, VIEW(plain_body), tell, &t, &err));
-    if (!view_eq(buf_view(&t.out), VIEW(plain_body)))
+    assert_true(anthropic_ops.plain_read(&r, view_str(plain_body), tell, &t, &err));
+    if (!view_eq(buf_view(&t.out), view_str(plain_body)))
         fail_msg("%.*s", VIEW_ARG(buf_view(&t.out)));
     told_end(&t);
     /* the stream, gathered */
     told_begin(&t, true);
-    read_stream(VIEW(whole), &t);
-    if (!view_eq(buf_view(&t.out), VIEW(plain_body)))
+    read_stream(view_str(whole), &t);
+    if (!view_eq(buf_view(&t.out), view_str(plain_body)))
         fail_msg("%.*s", VIEW_ARG(buf_view(&t.out)));
     told_end(&t);
 }
@@ -304,7 +304,7 @@ static void test_golden(void **state)
             }
             assert_int_equal(all, LLM_EVENT_CONTENT | LLM_EVENT_FINISH | LLM_EVENT_USAGE |
                                       LLM_EVENT_DONE);
-            assert_int_equal(answer.usage.input, r.usage.input + t.w.usage.input);
+            assert_int_equal(answer.usage.input, t.w.usage.input);
             buf_done(&out);
             buf_done(&want);
         } else {

@@ -218,7 +218,7 @@ static void test_refused(void **state)
         {HEAD USER ",\"output_config\":{\"format\":{\"type\":\"x\"}}}", "output_config.format.type",
          ERROR_BAD_VALUE},
         {HEAD USER ",\"stop_sequences\":\"x\"}", "stop_sequences", ERROR_BAD_VALUE},
-        {HEAD USER ",\"model\":\"m\"}", "", ERROR_DUPLICATE_KEY},
+        {HEAD USER ",\"model\":\"m\"}", "model", ERROR_DUPLICATE_KEY},
         {HEAD USER, "", ERROR_BAD_JSON},
     };
 
