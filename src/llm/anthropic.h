@@ -46,8 +46,7 @@ struct anthropic_request_writer {
     bool noted_reasoning, noted_detail, noted_name, noted_arguments;
 };
 
-/* Notes "<field> dropped", or refuses. */
-bool anthropic_lose(struct anthropic_request_writer *x, const char *field) MUST_CHECK;
+/* Refuses; `param` is the field, `why` says what this dialect lacks. */
 bool anthropic_cannot_say(struct anthropic_request_writer *x, const char *param, const char *why);
 /* `"system":...,"messages":[...]` (anthropic_messages_write.c). */
 bool anthropic_write_messages(struct anthropic_request_writer *x) MUST_CHECK;
@@ -112,6 +111,8 @@ bool anthropic_event_write(struct llm_writer *w, const struct llm_ev *ev, struct
 bool anthropic_plain_write(struct llm_writer *w, const struct llm_ev *ev, struct buf *out);
 bool anthropic_keep_call(struct llm_writer *w, const struct llm_ev *ev);
 void anthropic_put_usage(const struct llm_usage *usage, struct buf *out);
+/* The event that ends a stream. */
+struct view anthropic_end_mark(void);
 void anthropic_put_stop(const struct llm_writer *w, struct buf *out);
 
 void anthropic_error_write(const struct error *err, int status, struct view request_id,

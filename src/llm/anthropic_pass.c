@@ -90,7 +90,7 @@ bool anthropic_event_pass(struct llm_answer *answer, struct view name, struct vi
     unsigned kinds = kinds_of(&ev);
     if (kinds & LLM_EVENT_ERROR) {
         anthropic_upstream_error(data, err);
-    } else if (!(kinds & LLM_EVENT_DONE)) {
+    } else {
         append_event(answer, name, data, ev.model_value, out);
         if (!buf_ok(out))
             return error_set(err, ERROR_NO_MEMORY,

@@ -8,15 +8,6 @@ bool anthropic_cannot_say(struct anthropic_request_writer *x, const char *param,
     return error_param(x->err, view_str(param));
 }
 
-bool anthropic_lose(struct anthropic_request_writer *x, const char *field)
-{
-    if (llm_loss_of(view_str(field)) == LLM_LOSS_FATAL)
-        return anthropic_cannot_say(x, field, "it has no such field");
-    buf_append(x->notes, view_str(field));
-    buf_append_lit(x->notes, " dropped, ");
-    return true;
-}
-
 static void member(struct anthropic_request_writer *x, struct view raw_key, struct view raw)
 {
     buf_append(x->out, raw_key);
@@ -82,9 +73,9 @@ static bool write_losses(struct anthropic_request_writer *x)
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        if (rows[i].said && !anthropic_lose(x, rows[i].field))
+        if (rows[i].said && !llm_lose("anthropic", view_str(rows[i].field), x->notes, x->err))
             return false;
-    return true;
+    return llm_lose_extras("anthropic", n, x->notes, x->err);
 }
 
 static bool write_tools(struct anthropic_request_writer *x)
