@@ -1,7 +1,6 @@
 #include "llm/embeddings.h"
 
 #include "llm/ollama.h"
-#include "llm/openai_chat.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,6 @@
 #include "llm/embeddings.h"
 
 #include "llm/ollama.h"
-#include "llm/openai_chat.h"
 
 static bool refuse(struct error *err, struct view param, const char *text, const char *hint)
 {

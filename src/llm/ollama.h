@@ -2,6 +2,7 @@
 #pragma once
 
 #include "llm/dialect.h"
+#include "llm/openai_chat.h"
 #include "json/reader.h"
 #include "json/writer.h"
 
@@ -46,6 +47,24 @@ void ollama_put_arguments(struct buf *out, struct view json);
 void ollama_put_line(struct buf *out, struct view json);
 
 /* ---- answers --------------------------------------------------------------------------------- */
+
+/* One line, or a plain answer, as it was found. */
+struct ollama_line {
+    struct json_text model, created, content, thinking, done_reason;
+    struct view calls, logprobs; /* raw arrays; empty when they hold nothing */
+    struct llm_usage usage;
+    struct llm_span model_value;
+    bool has_text; /* `message` or `response` stood there */
+    bool done, failed;
+};
+
+/* False with UPSTREAM_PROTOCOL when it is not the dialect's. */
+bool ollama_line_read(struct view data, struct ollama_line *ret_line, struct error *err);
+/* A string, where one stands; all else is passed over. */
+void ollama_take_text(struct json_reader *r, struct json_text *ret_text);
+/* Both return false. */
+bool ollama_protocol(struct error *err, const char *what);
+bool ollama_upstream_error(struct view data, struct error *err);
 
 bool ollama_event_read(struct llm_reader *r, struct view name, struct view data, llm_sink *sink,
                        void *arg, struct error *err);

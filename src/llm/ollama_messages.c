@@ -1,8 +1,6 @@
 /* The `messages` and `tools` of an Ollama request. */
 #include "llm/ollama.h"
 
-#include "llm/openai_chat.h"
-
 #include <stdio.h>
 
 /* So far back a tool's result looks for its call. */

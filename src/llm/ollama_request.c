@@ -1,8 +1,6 @@
 /* Requests in Ollama's native dialect: /api/chat and /api/generate. */
 #include "llm/ollama.h"
 
-#include "llm/openai_chat.h"
-
 static bool refuse(struct ollama_in *x, struct view param, const char *text, const char *hint)
 {
     error_set(x->err, ERROR_BAD_VALUE, "%.*s %s.", VIEW_ARG(param), text);

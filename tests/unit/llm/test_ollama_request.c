@@ -197,7 +197,7 @@ static void test_refusals(void **state)
         {"[]", "", ERROR_BAD_JSON},
         {"{\"messages\":[]}", "model", ERROR_MISSING_VALUE},
         {"{\"model\":7}", "model", ERROR_BAD_VALUE},
-        {ASK(",\"model\":\"m\""), "", ERROR_DUPLICATE_KEY},
+        {ASK(",\"model\":\"m\""), "model", ERROR_DUPLICATE_KEY},
         {ASK(",\"stream\":\"yes\""), "stream", ERROR_BAD_VALUE},
         {ASK(",\"format\":\"yaml\""), "format", ERROR_BAD_VALUE},
         {ASK(",\"format\":1"), "format", ERROR_BAD_VALUE},

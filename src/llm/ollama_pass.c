@@ -1,0 +1,123 @@
+/* Ollama on both sides: only the model's name is replaced. */
+#include "llm/ollama.h"
+
+static void keep(struct llm_answer *answer, const struct ollama_line *line)
+{
+    answer->text_bytes += line->content.raw.n + line->thinking.raw.n + line->calls.n;
+    if (line->usage.reported)
+        answer->usage = line->usage;
+    if (line->done) {
+        struct view reason = line->done_reason.raw.n ? line->done_reason.raw : VIEW("stop");
+        reason = view_first(reason, sizeof(answer->finish) - 1);
+        memcpy(answer->finish, reason.p, reason.n);
+        answer->finish[reason.n] = '\0';
+    }
+}
+
+static unsigned kinds_of(const struct ollama_line *line)
+{
+    bool content = line->content.raw.n || line->thinking.raw.n || line->calls.n;
+
+    return (content ? LLM_EVENT_CONTENT : 0) | (line->usage.reported ? LLM_EVENT_USAGE : 0) |
+           (line->done ? LLM_EVENT_FINISH | LLM_EVENT_DONE : 0);
+}
+
+bool ollama_event_pass(struct llm_answer *answer, struct view name, struct view data,
+                       struct buf *out, unsigned *ret_kinds, struct error *err)
+{
+    struct ollama_line line;
+
+    (void)name;
+    if (view_trim(data).n == 0) {
+        *ret_kinds = 0;
+        return true;
+    }
+    if (!ollama_line_read(data, &line, err))
+        return false;
+    if (line.failed) {
+        ollama_upstream_error(data, err);
+        *ret_kinds = LLM_EVENT_ERROR;
+        return true;
+    }
+    struct llm_span model = line.model_value;
+    if (model.n) {
+        ollama_put_line(out, view_first(data, model.at));
+        json_quote(out, answer->model);
+    }
+    ollama_put_line(out, view_skip(data, model.at + model.n));
+    buf_append_char(out, '\n');
+    if (!buf_ok(out))
+        return error_set(err, ERROR_NO_MEMORY,
+                         "A line of the answer does not fit into the client's buffer.");
+    keep(answer, &line);
+    *ret_kinds = kinds_of(&line);
+    return true;
+}
+
+/* `body` with `span` replaced by the quoted name. */
+static bool replace(struct view body, struct llm_span span, struct view model, struct arena *a,
+                    struct llm_body *ret_body, struct error *err)
+{
+    struct buf quoted = BUF_MAX(8 * LLM_MAX_MODEL);
+    struct llm_body out = {.n = 0};
+
+    json_quote(&quoted, model);
+    struct view name = buf_ok(&quoted) ? arena_dup(a, buf_view(&quoted)) : VIEW("");
+    buf_done(&quoted);
+    if (name.n == 0)
+        return error_set(err, ERROR_NO_MEMORY, "The exchange needs more memory than one may use.");
+    const struct view pieces[] = {view_first(body, span.at), span.n ? name : VIEW_NONE,
+                                  view_skip(body, span.at + span.n)};
+    for (unsigned i = 0; i < 3; i++) {
+        if (pieces[i].n == 0)
+            continue;
+        out.pieces[out.n++] = pieces[i];
+        out.bytes += pieces[i].n;
+    }
+    *ret_body = out;
+    return true;
+}
+
+bool ollama_plain_pass(struct llm_answer *answer, struct view body, struct arena *a,
+                       struct llm_body *ret_body, struct error *err)
+{
+    struct ollama_line line;
+
+    if (!ollama_line_read(body, &line, err))
+        return false;
+    if (line.failed)
+        return ollama_upstream_error(body, err);
+    if (!line.done)
+        return ollama_protocol(err, "is not done");
+    if (!replace(body, line.model_value, answer->model, a, ret_body, err))
+        return false;
+    keep(answer, &line);
+    return true;
+}
+
+bool ollama_request_pass(const struct llm_request *request, const struct llm_rewrite *rewrite,
+                         struct arena *a, struct llm_body *ret_body, struct view *ret_notes,
+                         struct error *err)
+{
+    struct llm_span model = request->model_value;
+    struct json_reader r;
+    struct json_object o;
+
+    if (model.n == 0) {
+        json_begin(&r, request->body);
+        json_object_begin(&r, &o);
+        while (model.n == 0 && json_object_next(&r, &o)) {
+            bool here = json_key_is(&o, "model");
+            json_peek(&r);
+            uint32_t at = json_offset(&r);
+            if (json_skip(&r) && here)
+                model = llm_span_from(&r, at);
+        }
+        if (model.n == 0)
+            return error_set(err, ERROR_INTERNAL, "The request has no model to be replaced.");
+    }
+    if (!replace(request->body, model, rewrite->model, a, ret_body, err))
+        return false;
+    *ret_notes = VIEW("");
+    return true;
+}
