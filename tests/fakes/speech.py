@@ -473,8 +473,8 @@ def Cut(said, how="fin", message="the fake's memory ran out"):
         yield _head(kind)
         for event in events[:max(1, (len(events) + 1) // 2)]:
             yield wire.chunk(frame(kind, *event))
+        yield 0.1  # else it could come before the gateway has said a byte
         if how == "fin":
-            yield 0.02
             yield "fin"
         elif how == "error":
             yield wire.chunk(error_event(kind, message)) + wire.LAST_CHUNK
