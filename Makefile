@@ -8,8 +8,8 @@ BENCH_ARGS   ?=
 VENV         := .venv
 PYTEST       := $(VENV)/bin/python -m pytest -c tests/pytest.ini tests/scenario
 
-.PHONY: all help demo test unit scenario scenario-one-loop test-engines bench asan tsan \
-        fuzz style layers clean install
+.PHONY: all help demo test unit scenario scenario-one-loop test-engines dialects bench asan \
+        tsan fuzz style layers clean install
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) -j $(JOBS)
@@ -18,7 +18,8 @@ help:
 	@echo 'make               build/weir'
 	@echo 'make demo          twelve requests through a real engine and a stand-in managed API'
 	@echo 'make test          unit and scenario tests (make unit, make scenario: one of the two)'
-	@echo 'make test-engines  the scenarios of real engines, with Ollama and vLLM too'
+	@echo 'make test-engines  the scenarios of real engines, with Ollama and vLLM too, and LangChain'
+	@echo 'make dialects      the table of docs/dialects.md, from what passed in make scenario'
 	@echo 'make bench         nginx and Weir, side by side'
 	@echo 'make asan, tsan    builds with sanitizers; WEIR_BIN=build-asan/weir make scenario uses one'
 	@echo 'make fuzz          each fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS))'
@@ -33,6 +34,11 @@ $(VENV)/.ready: tests/requirements.txt
 	@tools/bootstrap test
 	python3 -m venv $(VENV)
 	$(VENV)/bin/python -m pip install -q --disable-pip-version-check -r tests/requirements.txt
+	@touch $@
+
+$(VENV)/.langchain: $(VENV)/.ready tests/requirements-langchain.txt
+	$(VENV)/bin/python -m pip install -q --disable-pip-version-check \
+	    -r tests/requirements-langchain.txt
 	@touch $@
 
 demo:
@@ -56,11 +62,15 @@ scenario: all $(VENV)/.ready
 scenario-one-loop: all $(VENV)/.ready
 	WEIR_LOOPS=1 $(PYTEST) -m core $(PYTEST_ARGS)
 
-test-engines: all $(VENV)/.ready
+test-engines: all $(VENV)/.langchain
 	tools/engine llamacpp install
 	tools/engine ollama install
 	tools/engine vllm install
 	WEIR_ENGINES=llamacpp,ollama,vllm $(PYTEST) -n 0 -m engines $(PYTEST_ARGS)
+
+# docs/dialects.md, from what passed in the last `make scenario`
+dialects:
+	tests/dialects_table.py
 
 bench: all
 	@tools/bootstrap bench

@@ -9,8 +9,9 @@ A script is a list of steps: bytes to send, seconds to wait (a number), or one o
 KEEP, or a function of the exchange. STALL waits until the other side leaves and notes when it did.
 A script that ends without a step that says otherwise keeps the connection (as KEEP).
 
-Requests that are not chat completions (health, lists of models) are answered by the engine's habit
-and do not use up scripts; `up.probes` has them.
+Requests that ask no model (health, lists of models) are answered by the engine's habit and do not
+use up scripts; `up.probes` has them. What asks one may speak any dialect: `exchange.speaks`, and
+speech.py for answers; `up.complaints` has what the official SDKs' types say of the requests.
 """
 import gzip
 import json
@@ -21,11 +22,13 @@ import struct
 import threading
 import time
 
+import speech
 import wire
 
 STALL, FIN, RST, KEEP = "stall", "fin", "rst", "keep"
 HEAD_MAX = 256 << 10
 STALL_MAX_S = 60
+ANTHROPIC_VERSIONS = ("2023-06-01", "2026-10-21")  # the latter is what its SDK 2.x sends
 
 
 def free_port():
@@ -118,8 +121,10 @@ def Stream(*texts, use=None, delay=0.0, model=MODEL, usage_at="last"):
 
 
 def Auto(text="Hello from the fake.", **more):
-    """Plain or streamed, as the request asks."""
+    """Plain or streamed, as the request asks, in its dialect."""
     def run(exchange):
+        if not exchange.chat:
+            return speech.Speak(speech.Said(text))(exchange)
         if exchange.json.get("stream"):
             words = [w + " " for w in text.split(" ")]
             return Stream(*words, **more)(exchange)
@@ -229,6 +234,22 @@ class Upstream:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http{'s' if self.tls else ''}://{host}:{self.port}"
 
+    @property
+    def complaints(self):
+        """What is wrong with the requests that came, by the official SDKs' types."""
+        import judge  # here: the fakes themselves need no packages
+        found = []
+        for chat in self.chats:
+            path = "/v1/" + chat.path.split("/v1/")[-1] if "/v1/" in chat.path else chat.path
+            problems = judge.request(path, chat.json)
+            if (chat.header("content-type") or "").split(";")[0] != "application/json":
+                problems.append(f"content-type: {chat.header('content-type')}")
+            if chat.speaks in ("anthropic", "count_tokens") and \
+                    chat.header("anthropic-version") not in ANTHROPIC_VERSIONS:
+                problems.append(f"anthropic-version: {chat.header('anthropic-version')}")
+            found += [f"{path} {problem}" for problem in problems]
+        return found
+
     # up and down
 
     def up(self):
@@ -327,7 +348,7 @@ class Upstream:
                     return None
                 body += more
             exchange.body, data = bytes(body[:length]), bytes(body[length:])
-        if not exchange.chat:
+        if not exchange.speaks:
             with self.lock:
                 self.probes.append(exchange)
             time.sleep(self.probe_delay)
@@ -391,6 +412,11 @@ class Upstream:
         if not self.healthy:
             return failing(503, "Loading model")[0]
         path = request.path
+        if path == "/v1/models" and self.lists and self.engine == "anthropic":
+            data = [{"type": "model", "id": m, "display_name": m,
+                     "created_at": "2025-02-19T00:00:00Z"} for m in self.models]
+            return json_answer(200, {"data": data, "has_more": False, "first_id": self.models[0],
+                                     "last_id": self.models[-1]})[0]
         if path == "/v1/models" and self.lists:
             data = []
             for name in self.models:
@@ -402,8 +428,11 @@ class Upstream:
                 data.append(model)
             return json_answer(200, {"object": "list", "data": data})[0]
         if self.engine == "ollama":
-            listed = [{"name": m, "model": m, "size": 1, "details": {"family": "llama"}}
-                      for m in self.models]
+            listed = [{"name": m, "model": m, "size": 1, "digest": "6cf97aa9ab2e",
+                       "modified_at": "2026-11-24T06:17:03Z",
+                       "details": {"parent_model": "", "format": "gguf", "family": "llama",
+                                   "families": ["llama"], "parameter_size": "134.52M",
+                                   "quantization_level": "Q4_1"}} for m in self.models]
             if path == "/":
                 return json_answer(200, b"Ollama is running")[0]
             if path == "/api/version":
@@ -411,7 +440,10 @@ class Upstream:
             if path == "/api/tags":
                 return json_answer(200, {"models": listed})[0]
             if path == "/api/ps":
-                shown = [{**m, "context_length": self.window} for m in listed]
+                shown = [{**m, "context_length": self.window, "size_vram": 0,
+                          "expires_at": "2026-11-24T06:26:32Z"} for m in listed]
+                for model in shown:
+                    del model["modified_at"]
                 return json_answer(200, {"models": shown if self.loaded else []})[0]
             if path == "/api/show":
                 return json_answer(200, {"capabilities": ["completion", "tools"],

@@ -3,6 +3,12 @@ import json
 import time
 
 
+SPEAKS = (("/chat/completions", "openai-chat"), ("/responses", "openai-responses"),
+          ("/messages", "anthropic"), ("/messages/count_tokens", "count_tokens"),
+          ("/completions", "completion"), ("/embeddings", "embeddings"), ("/api/chat", "ollama"),
+          ("/api/generate", "generate"), ("/api/embed", "embed"))
+
+
 class Request:
     """One request as it came."""
 
@@ -31,7 +37,14 @@ class Request:
 
     @property
     def chat(self):
-        return self.method == "POST" and self.path.endswith("/chat/completions")
+        return self.speaks == "openai-chat"
+
+    @property
+    def speaks(self):
+        """The dialect, or the smaller API, of a request that asks a model; None for all others."""
+        if self.method != "POST":
+            return None
+        return next((kind for end, kind in SPEAKS if self.path.endswith(end)), None)
 
     def __repr__(self):
         return f"<{self.method} {self.target} {len(self.body)} bytes>"

@@ -1,4 +1,6 @@
+import json
 import os
+import pathlib
 import subprocess
 
 import pytest
@@ -16,10 +18,39 @@ def pytest_configure(config):
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
+    mark = item.get_closest_marker("dialect_cell")
+    if mark:
+        place = [item.callspec.params["source"], item.callspec.params["target"], mark.args[0]]
+        report.user_properties.append(("dialect_cell", [*place, item.location[1] + 1]))
     if report.when == "call" and report.failed:
         for weir in getattr(item, "weirs", []):
             log = weir.log()
             report.sections.append((f"log of {weir.folder.name}", log[-6000:]))
+
+
+# the table of docs/dialects.md: what passed in this run, for tests/dialects_table.py
+
+CELLS = {}
+
+
+def pytest_runtest_logreport(report):
+    """Each test of a cell counts; one that failed, or ran no further than its set-up, spoils it."""
+    for name, value in report.user_properties:
+        if name == "dialect_cell" and (report.when == "call" or report.outcome != "passed"):
+            *place, line = value
+            cell = CELLS.setdefault(" ".join(place[:2]), {}).setdefault(
+                place[2], {"tests": [], "passed": 0, "line": line,
+                           "file": report.nodeid.split("::")[0]})
+            cell["tests"].append(report.nodeid.split("::")[1])
+            cell["passed"] += report.outcome == "passed" and report.when == "call"
+
+
+def pytest_sessionfinish(session):
+    if not CELLS or hasattr(session.config, "workerinput"):
+        return
+    path = pathlib.Path(os.environ.get("WEIR_DIALECTS", harness.ROOT / "build" / "dialects.json"))
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(CELLS, indent=1, sort_keys=True) + "\n")
 
 
 @pytest.fixture
