@@ -12,7 +12,6 @@ static const struct llm_dialect_ops *const rows[] = {
     [LLM_ANTHROPIC] = &anthropic_ops,
     [LLM_OLLAMA] = &ollama_ops,
     [LLM_OLLAMA_GENERATE] = &ollama_generate_ops,
-    [LLM_ANTHROPIC] = &anthropic_ops,
 };
 
 const struct llm_dialect_ops *llm_dialect(enum llm_dialect dialect)

@@ -1,5 +1,4 @@
 /* The dialects' rows, and what a dialect has beyond them; llm_dialect() hands the rows out. */
-/* The rows of the dialects, one each. */
 #pragma once
 
 #include "llm/dialect.h"
