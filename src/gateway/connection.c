@@ -2,8 +2,7 @@
 
 #include "base/clock.h"
 #include "gateway/exchange.h"
-#include "gateway/models.h"
-#include "llm/dialect.h"
+#include "gateway/routes.h"
 #include "run/task.h"
 
 enum {
@@ -82,119 +81,6 @@ static void exchange_init(struct exchange *x, struct connection *c, struct fleet
     x->deadline_ns = x->began_ns + READING_MS * NS_PER_MS;
 }
 
-/* ---- routes ---------------------------------------------------------------------------------- */
-
-/* A small answer without a record. The body is left out for HEAD. */
-static bool answer(struct exchange *x, int status, struct view type, struct view body)
-{
-    struct view pieces[] = {deliver_head(x, status, type, body.n),
-                            x->head->method == HTTP_HEAD ? VIEW("") : body};
-    return pieces[0].n > 0 && http_server_write(x->client, x->limits, pieces, 2) && !x->close;
-}
-
-static bool answer_error(struct exchange *x)
-{
-    struct buf body = BUF_MAX(16 * 1024);
-
-    int status = error_info(x->error.code)->http_status;
-    llm_dialect(x->dialect)->error_write(&x->error, status, x->request_id, &body);
-    bool keep = buf_ok(&body) && answer(x, status, VIEW("application/json"), buf_view(&body));
-    buf_done(&body);
-    return keep;
-}
-
-static bool serve_chat(struct exchange *x)
-{
-    return exchange_run(x);
-}
-
-static unsigned hex_value(char c)
-{
-    return c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 32) - 'a' + 10);
-}
-
-/* Clients write the slash of "inside/NAME" as %2F. A path's escapes are whole: its reader saw to
- * that. */
-static struct view percent_decoded(struct view v, struct arena *a)
-{
-    char *to = arena_bytes(a, v.n + 1);
-    size_t n = 0;
-
-    if (!to)
-        return v;
-    for (size_t i = 0; i < v.n; i++) {
-        bool escape = v.p[i] == '%' && v.n - i > 2;
-        to[n++] = escape ? (char)(hex_value(v.p[i + 1]) << 4 | hex_value(v.p[i + 2])) : v.p[i];
-        i += escape ? 2 : 0;
-    }
-    return view_of(to, n);
-}
-
-static bool serve_models(struct exchange *x)
-{
-    struct view only = VIEW_NONE;
-    struct buf body = BUF_MAX(4 << 20);
-    bool keep;
-
-    if (view_starts(x->head->path, VIEW("/v1/models/")))
-        only = percent_decoded(view_skip(x->head->path, sizeof("/v1/models/") - 1), x->arena);
-    if (exchange_identify(x) && models_write(x->fleet, only, x->arena, &body, &x->error))
-        keep = buf_ok(&body) && answer(x, 200, VIEW("application/json"), buf_view(&body));
-    else
-        keep = answer_error(x);
-    buf_done(&body);
-    return keep;
-}
-
-static bool serve_health(struct exchange *x)
-{
-    int status;
-    const char *state = gateway_health(x->gateway, &status);
-    struct view body = arena_printf(x->arena, "{\"status\":\"%s\"}\n", state);
-
-    return body.n > 0 && answer(x, status, VIEW("application/json"), body);
-}
-
-static bool route(struct exchange *x)
-{
-    static const struct {
-        struct view path;
-        bool post, prefix;
-        enum llm_dialect dialect;
-        bool (*serve)(struct exchange *x);
-    } routes[] = {
-        {VIEW_LIT("/v1/chat/completions"), true, false, LLM_OPENAI_CHAT, serve_chat},
-        {VIEW_LIT("/v1/responses"), true, false, LLM_OPENAI_RESPONSES, serve_chat},
-        {VIEW_LIT("/v1/messages"), true, false, LLM_ANTHROPIC, serve_chat},
-        {VIEW_LIT("/api/chat"), true, false, LLM_OLLAMA, serve_chat},
-        {VIEW_LIT("/api/generate"), true, false, LLM_OLLAMA_GENERATE, serve_chat},
-        {VIEW_LIT("/v1/models"), false, false, LLM_OPENAI_CHAT, serve_models},
-        {VIEW_LIT("/v1/models/"), false, true, LLM_OPENAI_CHAT, serve_models},
-        {VIEW_LIT("/healthz"), false, false, LLM_OPENAI_CHAT, serve_health},
-    };
-    enum http_method method = x->head->method;
-
-    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-        bool here = routes[i].prefix ? view_starts(x->head->path, routes[i].path)
-                                     : view_eq(x->head->path, routes[i].path);
-        if (!here)
-            continue;
-        x->dialect = routes[i].dialect;
-        if (routes[i].post ? method == HTTP_POST : method == HTTP_GET || method == HTTP_HEAD)
-            return routes[i].serve(x);
-        x->upstream_heads = routes[i].post ? VIEW("allow: POST\r\n") : VIEW("allow: GET, HEAD\r\n");
-        error_set(&x->error, ERROR_BAD_METHOD, "%.*s takes %s, not %.*s", VIEW_ARG(routes[i].path),
-                  routes[i].post ? "POST" : "GET", VIEW_ARG(view_first(x->head->method_text, 20)));
-        return answer_error(x);
-    }
-    error_set(&x->error, ERROR_NOT_FOUND, "there is nothing at %.*s",
-              VIEW_ARG(view_first(x->head->path, 80)));
-    error_hint(&x->error,
-               "Weir serves POST /v1/chat/completions, /v1/responses, /v1/messages and /api/chat, "
-               "GET /v1/models and /healthz.");
-    return answer_error(x);
-}
-
 /* ---- a connection ---------------------------------------------------------------------------- */
 
 static void refuse(struct connection *c, struct fleet *fleet, struct arena *a,
@@ -209,7 +95,7 @@ static void refuse(struct connection *c, struct fleet *fleet, struct arena *a,
     x->request_id = request_id(NULL, x->id, a);
     x->error = *err;
     x->close = true;
-    answer_error(x);
+    route_refuse(x);
 }
 
 /* One request; false: the connection is at its end. */
@@ -230,7 +116,7 @@ static bool serve_one(struct connection *c, bool first, struct arena *a)
     case HTTP_SERVER_OK:
         c->idle = false;
         exchange_init(x, c, fleet, head, a);
-        keep = route(x);
+        keep = route_serve(x);
         break;
     case HTTP_SERVER_BAD:
         refuse(c, fleet, a, &err);

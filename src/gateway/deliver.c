@@ -55,6 +55,10 @@ struct view deliver_head(struct exchange *x, int status, struct view type, size_
     }
     buf_append_lit(&b, "\r\nx-request-id: ");
     buf_append(&b, x->request_id);
+    if (x->dialect == LLM_ANTHROPIC) { /* the name that its clients look for */
+        buf_append_lit(&b, "\r\nrequest-id: ");
+        buf_append(&b, x->request_id);
+    }
     buf_append_lit(&b, "\r\n");
     buf_append(&b, x->upstream_heads);
     if (x->close)
@@ -291,8 +295,10 @@ static bool send_events(struct relay *r)
         x->first_token_ns = loop_now_ns();
         settle_down(x);
     }
-    if (r->out.len == 0)
+    if (head.n == 0 && r->out.len == 0)
         return true;
+    chunked =
+        chunked && r->out.len > 0; /* the head may go alone: an empty chunk would be the end */
     struct view line = chunked ? chunk_size(digits, r->out.len) : VIEW("");
     struct view pieces[] = {head, line, buf_view(&r->out), chunked ? VIEW("\r\n") : VIEW("")};
     bool ok = http_server_write(x->client, x->limits, pieces, 4);

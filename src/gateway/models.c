@@ -38,8 +38,22 @@ static void collect(const struct config *c, const struct policy_fleet *fleet, st
     }
 }
 
-static void write_one(struct json_writer *w, struct view name, struct view owner)
+static void write_anthropic(struct json_writer *w, struct view name)
 {
+    json_put_object(w);
+    json_put_member_string(w, VIEW("type"), VIEW("model"));
+    json_put_member_string(w, VIEW("id"), name);
+    json_put_member_string(w, VIEW("display_name"), name);
+    json_put_member_string(w, VIEW("created_at"), VIEW("1970-01-01T00:00:00Z")); /* not known */
+    json_put_close(w);
+}
+
+static void write_one(struct json_writer *w, bool anthropic, struct view name, struct view owner)
+{
+    if (anthropic) {
+        write_anthropic(w, name);
+        return;
+    }
     json_put_object(w);
     json_put_member_string(w, VIEW("id"), name);
     json_put_member_string(w, VIEW("object"), VIEW("model"));
@@ -48,8 +62,8 @@ static void write_one(struct json_writer *w, struct view name, struct view owner
     json_put_close(w);
 }
 
-bool models_write(struct fleet *f, struct view only, struct arena *a, struct buf *out,
-                  struct error *err)
+bool models_write(struct fleet *f, bool anthropic, struct view only, struct arena *a,
+                  struct buf *out, struct error *err)
 {
     struct listing *l = arena_new_of(a, struct listing);
     struct policy_fleet fleet;
@@ -61,7 +75,7 @@ bool models_write(struct fleet *f, struct view only, struct arena *a, struct buf
     if (only.n > 0) {
         for (unsigned i = 0; i < l->n; i++)
             if (view_eq(l->names[i], only)) {
-                write_one(&w, only, l->owners[i]);
+                write_one(&w, anthropic, only, l->owners[i]);
                 return true;
             }
         error_set(err, ERROR_UNKNOWN_MODEL, "there is no model '%.*s' here",
@@ -69,12 +83,18 @@ bool models_write(struct fleet *f, struct view only, struct arena *a, struct buf
         return error_hint(err, "GET /v1/models lists all of them.");
     }
     json_put_object(&w);
-    json_put_member_string(&w, VIEW("object"), VIEW("list"));
+    if (!anthropic)
+        json_put_member_string(&w, VIEW("object"), VIEW("list"));
     json_put_key(&w, VIEW("data"));
     json_put_array(&w);
     for (unsigned i = 0; i < l->n; i++)
-        write_one(&w, l->names[i], l->owners[i]);
+        write_one(&w, anthropic, l->names[i], l->owners[i]);
     json_put_close(&w);
+    if (anthropic) {
+        json_put_member_bool(&w, VIEW("has_more"), false);
+        json_put_member_string(&w, VIEW("first_id"), l->names[0]);
+        json_put_member_string(&w, VIEW("last_id"), l->names[l->n - 1]);
+    }
     json_put_close(&w);
     return true;
 }

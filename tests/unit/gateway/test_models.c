@@ -36,7 +36,7 @@ static bool list_models(const char *only, struct buf *out, struct error *err)
 
     assert_non_null(a);
     *out = BUF_MAX(1 << 20);
-    bool ok = models_write(fleet, view_str(only), a, out, err);
+    bool ok = models_write(fleet, false, view_str(only), a, out, err);
     assert_true(buf_ok(out));
     arena_free(a);
     return ok;

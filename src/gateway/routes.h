@@ -1,0 +1,9 @@
+/* The table of paths, and the small endpoints that need no plan and leave no record. */
+#pragma once
+
+#include "gateway/exchange.h"
+
+/* Serves the request whose head was read. False: the connection cannot be used again. */
+bool route_serve(struct exchange *x);
+/* Answers `x->error` in the dialect of the path. */
+bool route_refuse(struct exchange *x);
