@@ -3,7 +3,8 @@
 screen, in each answer's head (x-stand-in) and in the text of the answers.
 
 It answers chat completions (plain, streamed, tools, JSON schema) and /v1/models, refuses what the
-real API refuses, and sends the heads that it sends. Standard library only.
+real API refuses, and sends the heads that it sends. Responses, Anthropic's messages, Ollama's own
+API, embeddings and legacy completions are answered too, without pauses. Standard library only.
 
     managed.py [--port N] [--key TOKEN] [--models A,B] [--first-token-ms N] [--token-ms N]
 """
@@ -16,6 +17,8 @@ import signal
 import threading
 import time
 
+import asked
+import speech
 import wire
 
 STAND_IN = "this is not a model: a stand-in for the managed API"
@@ -184,7 +187,10 @@ class Managed:
         try:
             await self._answer(request, writer, started)
         except Refused as refused:
-            self._json(writer, refused.status, refused.body, started)
+            body = refused.body
+            if request.speaks in ("anthropic", "count_tokens", *speech.NDJSON):
+                body = speech.error_body(request.speaks, refused.status, str(refused))
+            self._json(writer, refused.status, body, started)
         await writer.drain()
         return (request.header("connection") or "").lower() != "close"
 
@@ -225,19 +231,22 @@ class Managed:
     async def _answer(self, request, writer, started):
         if request.path == "/healthz":
             return self._json(writer, 200, {"status": "ok"}, started)
-        if self.key and request.header("authorization") != f"Bearer {self.key}":
-            shown = "missing" if not request.header("authorization") else "incorrect"
+        given = request.header("authorization") or request.header("x-api-key")
+        if self.key and given not in (f"Bearer {self.key}", self.key):
+            shown = "missing" if not given else "incorrect"
             raise Refused(401, f"Incorrect API key provided ({shown}).", "invalid_api_key")
         if request.path == "/v1/models" and request.method == "GET":
             return self._json(writer, 200, {"object": "list", "data": [
                 {"id": m, "object": "model", "created": 1700000000, "owned_by": "stand-in"}
                 for m in self.models]}, started)
-        if not request.chat:
+        if not request.speaks:
             raise Refused(404, f"Invalid URL ({request.method} {request.path})", "unknown_url")
         try:
             body = json.loads(request.body)
         except ValueError:
             body = None
+        if not request.chat:
+            return self._other(writer, request.speaks, body, started)
         check(body, self.models)
         message, finish, pieces = compose(body)
         use = wire.usage(wire.tokens(wire.prompt_text(body)), len(pieces))
@@ -248,6 +257,32 @@ class Managed:
         await asyncio.sleep(self.first_token_s + self.token_s * len(pieces))
         answer = wire.completion(body["model"], message, finish, use, ident)
         return self._json(writer, 200, answer, started)
+
+    def _other(self, writer, kind, body, started):
+        """Another dialect, or a smaller API."""
+        if kind in ("embeddings", "embed", "count_tokens"):
+            if not isinstance(body, dict) or body.get("model") not in self.models:
+                raise Refused(404, "The model does not exist.", "model_not_found")
+            said = speech.Said(model=body["model"], tokens_in=wire.tokens(json.dumps(body)))
+        else:
+            chat = asked.as_chat(kind, body) if isinstance(body, dict) else body
+            check(chat, self.models)
+            message, finish, pieces = compose(chat)
+            calls = [speech.Call(c["id"], c["function"]["name"],
+                                 json.loads(c["function"]["arguments"]))
+                     for c in message.get("tool_calls") or []]
+            said = speech.Said(message["content"] or "", calls, model=body["model"], cached=0,
+                               finish="length" if finish == "length" else "",
+                               tokens_in=wire.tokens(wire.prompt_text(chat)),
+                               tokens_out=len(pieces), id=f"{random.getrandbits(64):016x}")
+        if not speech.streams(kind, body):
+            return self._json(writer, 200, speech.PLAIN[kind](said, body), started)
+        content = "application/x-ndjson" if kind in speech.NDJSON else "text/event-stream"
+        writer.write(wire.head(200, [("content-type", content), ("cache-control", "no-cache"),
+                                     ("transfer-encoding", "chunked"), *self._heads(started)]))
+        for event in speech.STREAM[kind](said, body):
+            writer.write(wire.chunk(speech.frame(kind, *event)))
+        writer.write(wire.LAST_CHUNK)
 
     async def _stream(self, writer, body, message, finish, pieces, use, ident, started):
         wants_usage = (body.get("stream_options") or {}).get("include_usage")

@@ -401,10 +401,10 @@ def _data(url):
     return data
 
 
-def _text(content):
+def _text(content, between=""):
     if isinstance(content, str):
         return content
-    return "".join(part["text"] for part in content or [])
+    return between.join(part["text"] for part in content or [])
 
 
 def _chosen(choice):
@@ -459,7 +459,7 @@ def _heard_responses(body):
 
 
 def _heard_anthropic(body):
-    turns = [("system", _text(body["system"]))] if body.get("system") else []
+    turns = [("system", _text(body["system"], "\n"))] if body.get("system") else []
     roles = [m["role"] for m in body["messages"]]
     assert roles[0] == "user" and all(a != b for a, b in zip(roles, roles[1:])), roles
     for m in body["messages"]:

@@ -35,7 +35,8 @@ def make_pair(start):
 
     def make(source, target, engine=None, more=None, **config):
         entry = {**(engine or ENGINE[target]), **(more or {})}
-        upstream = faulty.Upstream(engine=entry["engine"], models=["fake-model"]).up()
+        upstream = faulty.Upstream(engine=entry["engine"], models=["fake-model"],
+                                   window=131072).up()
         open_ends.append(upstream)
         weir = start(backend("far", "inside", upstream, key=BACKEND_KEY, **entry),
                      aliases={"asked": "inside/fake-model"}, **config)

@@ -9,6 +9,7 @@ import pytest
 import faulty
 import judge
 import speech
+from managed import Managed
 from clients import CLIENTS, ERRORS, KEY, Ask, heard, numbered
 from speech import Call, Said
 from tap import Tap
@@ -164,6 +165,23 @@ def test_the_rest_of_ollama(up, tap, kind):
     good(up, tap, "generate")
     assert len(client.embed("asked", ["a", "b"]).embeddings) == 2
     good(up, tap, "embed")
+
+
+@every
+@both_ways
+def test_the_stand_in_speaks_it(kind, stream):
+    with Managed(key=KEY, models=["asked"]) as api, Tap(api.port) as tap:
+        client = CLIENTS[kind](tap.url)
+        seen = client.ask(Ask([("system", "Be brief."), ("user", "count to 12")]), stream)
+        assert seen.text.split() == [str(n) for n in range(1, 13)] and seen.finish == "stop"
+        seen = client.ask(Ask([("user", "Weather?")], tools=[WEATHER, CLOCK]), stream)
+        assert [c[1:] for c in seen.calls] == [("get_weather", {"city": "stand-in"})]
+        assert not tap.judge(kind)[0], tap.judge(kind)[0]
+        seen = client.ask(Ask([("user", "Count.")], schema=SCHEMA), stream)
+        assert seen.text == '{"count": 1, "mood": "good"}'
+        with pytest.raises(ERRORS[kind]) as caught:
+            client.ask(Ask([("user", "Hi")], model="no-such"), stream)
+        assert caught.value.status_code == 404
 
 
 # the judge

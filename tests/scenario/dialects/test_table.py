@@ -15,8 +15,8 @@ import speech
 from clients import ERRORS, Ask, Tool, heard, numbered
 from speech import Call, Said
 
-pytestmark = [pytest.mark.parametrize("target", judge.DIALECTS),
-              pytest.mark.parametrize("source", judge.DIALECTS)]
+pytestmark = [pytest.mark.parametrize("source", judge.DIALECTS),
+              pytest.mark.parametrize("target", judge.DIALECTS)]
 cell = pytest.mark.dialect_cell
 both_ways = pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
 
@@ -53,7 +53,10 @@ def converse(pair, ask, said, stream):
     assert body.get("stream", pair.target in speech.NDJSON) is stream
     assert body["model"] == "fake-model"
     got = heard(pair.target, body)
-    assert got.turns == numbered(ask.turns)
+    turns = numbered(ask.turns)
+    if pair.source == "ollama":  # its messages say nothing of the order of text and images
+        got.turns, turns = sorted(got.turns), sorted(turns)
+    assert got.turns == turns
     assert got.max_tokens == ask.max_tokens
     assert (got.tools, got.schema) == (ask.tools, ask.schema)
     check(pair, seen, said)
