@@ -103,6 +103,7 @@ static bool send_request(struct exchange *x, struct attempt *t)
         .model = t->candidate->model,
         .add_usage = x->request.stream && !x->request.include_usage,
         .max_completion_tokens = facts.max_completion_tokens,
+        .max_tokens = t->backend->engine == ENGINE_OLLAMA,
         .drop_sampling = facts.drop_sampling,
     };
     struct llm_body body;

@@ -31,6 +31,9 @@ static void keep_upstream_heads(struct exchange *x, const struct http_head *head
     for (unsigned i = 0; i < head->n_headers; i++)
         if (http_forward_to_client(head->headers[i].name))
             http_header_line(&b, head->headers[i].name, head->headers[i].value);
+    struct view id = http_header_get(head, VIEW("request-id"));
+    if (id.n > 0)
+        x->upstream_request_id = arena_dup(x->arena, id);
     x->upstream_heads = b.len && buf_ok(&b) ? arena_dup(x->arena, buf_view(&b)) : VIEW_NONE;
     buf_done(&b);
 }
@@ -57,7 +60,7 @@ struct view deliver_head(struct exchange *x, int status, struct view type, size_
     buf_append(&b, x->request_id);
     if (x->dialect == LLM_ANTHROPIC) { /* the name that its clients look for */
         buf_append_lit(&b, "\r\nrequest-id: ");
-        buf_append(&b, x->request_id);
+        buf_append(&b, x->upstream_request_id.n ? x->upstream_request_id : x->request_id);
     }
     buf_append_lit(&b, "\r\n");
     buf_append(&b, x->upstream_heads);

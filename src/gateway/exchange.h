@@ -62,7 +62,8 @@ struct exchange {
     bool close;     /* the connection cannot be used again */
     struct view held[EXCHANGE_HELD_PIECES];
     unsigned n_held;
-    struct view upstream_heads; /* those of the answer that may pass, ready to send */
+    struct view upstream_heads;      /* those of the answer that may pass, ready to send */
+    struct view upstream_request_id; /* Anthropic's request-id; may be empty */
 };
 
 /* Runs the exchange to its end; the answer (or the error) was sent and the record is written.

@@ -86,11 +86,12 @@ static struct ollama_model seen_by_ollama(struct view name, const struct policy_
     return out;
 }
 
-/* `auto` and every model of both sides, each once. */
+/* `auto`, the aliases without `*` and every model of both sides, each once. */
 static struct ollama_model *list_for_ollama(struct exchange *x, unsigned *ret_n)
 {
     struct policy_fleet fleet;
-    unsigned most = 1, n = 1;
+    const struct config *c = x->config;
+    unsigned most = 1 + c->n_aliases, n = 1;
 
     if (!fleet_view(x->fleet, x->arena, &fleet))
         return NULL;
@@ -100,6 +101,9 @@ static struct ollama_model *list_for_ollama(struct exchange *x, unsigned *ret_n)
     if (!out)
         return NULL;
     out[0] = seen_by_ollama(VIEW("auto"), NULL);
+    for (unsigned i = 0; i < c->n_aliases; i++)
+        if (view_find_char(c->aliases[i].pattern, '*') == VIEW_NPOS)
+            out[n++] = seen_by_ollama(c->aliases[i].pattern, NULL);
     for (unsigned i = 0; i < fleet.n_backends; i++)
         for (unsigned k = 0; k < fleet.backends[i].n_models; k++) {
             const struct policy_model *m = &fleet.backends[i].models[k];

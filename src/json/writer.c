@@ -52,7 +52,12 @@ void json_quote(struct buf *out, struct view text)
         }
         struct view rest = view_of(p, (size_t)(end - p));
         char put[4];
-        buf_append(out, view_of(put, utf8_put(put, utf8_take(&rest))));
+        uint32_t code = utf8_take(&rest);
+        /* Clients that read line by line take these two for the end of one. */
+        if (code == 0x2028 || code == 0x2029)
+            buf_append(out, code == 0x2028 ? VIEW("\\u2028") : VIEW("\\u2029"));
+        else
+            buf_append(out, view_of(put, utf8_put(put, code)));
         p = rest.p;
     }
     buf_append_char(out, '"');

@@ -322,7 +322,7 @@ static void put_format(struct writing *x)
 static bool check(const struct llm_neutral *n, struct error *err)
 {
     if (n->choice == LLM_CHOICE_ANY || n->choice == LLM_CHOICE_NAMED)
-        return cannot(err, VIEW("tool_choice"), "that a tool must be called");
+        return cannot(err, VIEW("tool_choice"), "by tool_choice that a tool must be called");
     if (n->parallel_calls == 0 && n->n_tools && n->choice != LLM_CHOICE_NONE)
         return cannot(err, VIEW("parallel_tool_calls"), "that one tool at most may be called");
     if (n->n.n && !view_eq(n->n, VIEW("1")))

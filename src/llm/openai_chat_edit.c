@@ -64,23 +64,23 @@ static void drop_member(struct editor *e, struct llm_span member, struct view wo
     note(e, words);
 }
 
-static void edit_max_tokens(struct editor *e)
+/* Gives a limit the name that the model knows; where both stand there, the one it knows stays. */
+static void rename_limit(struct editor *e, struct llm_span from, struct llm_span other,
+                         struct view to, struct view renamed, struct view dropped)
 {
-    struct llm_span member = e->req->max_tokens_member;
-    const char *key = e->req->body.p + member.at;
+    const char *key = e->req->body.p + from.at;
     uint32_t n = 1;
 
-    if (member.n == 0)
+    if (from.n == 0)
         return;
-    if (e->req->max_completion_tokens_member.n) {
-        drop_member(e, member, VIEW("max_tokens dropped"));
+    if (other.n) {
+        drop_member(e, from, dropped);
         return;
     }
     while (key[n] != '"') /* the key may be written with escapes */
         n += key[n] == '\\' ? 2 : 1;
-    add_edit(e,
-             (struct edit){.span = {member.at, n + 1}, .text = VIEW("\"max_completion_tokens\"")});
-    note(e, VIEW("max_tokens renamed"));
+    add_edit(e, (struct edit){.span = {from.at, n + 1}, .text = to});
+    note(e, renamed);
 }
 
 static void edit_usage(struct editor *e)
@@ -173,7 +173,13 @@ bool openai_chat_request_pass(const struct llm_request *request, const struct ll
     if (rewrite->add_usage)
         edit_usage(&e);
     if (rewrite->max_completion_tokens)
-        edit_max_tokens(&e);
+        rename_limit(&e, request->max_tokens_member, request->max_completion_tokens_member,
+                     VIEW("\"max_completion_tokens\""), VIEW("max_tokens renamed"),
+                     VIEW("max_tokens dropped"));
+    else if (rewrite->max_tokens)
+        rename_limit(&e, request->max_completion_tokens_member, request->max_tokens_member,
+                     VIEW("\"max_tokens\""), VIEW("max_completion_tokens renamed"),
+                     VIEW("max_completion_tokens dropped"));
     if (rewrite->drop_sampling) {
         drop_member(&e, request->temperature_member, VIEW("temperature dropped"));
         drop_member(&e, request->top_p_member, VIEW("top_p dropped"));

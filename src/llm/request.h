@@ -59,7 +59,8 @@ struct llm_rewrite {
     struct view model; /* the candidate's name for it */
     bool add_usage;    /* a stream must end with usage: stream_options.include_usage = true */
     bool max_completion_tokens; /* the model refuses max_tokens: rename the member */
-    bool drop_sampling;         /* the model refuses temperature and top_p: remove them */
+    bool max_tokens; /* the engine passes over max_completion_tokens (Ollama's /v1): the reverse */
+    bool drop_sampling; /* the model refuses temperature and top_p: remove them */
 };
 
 #define LLM_BODY_PIECES 12

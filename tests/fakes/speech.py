@@ -485,6 +485,7 @@ def Cut(said, how="fin", message="the fake's memory ran out"):
 
 def Refuse(status, message="the fake fails on purpose", *headers):
     def run(exchange):
-        yield json_answer(status, error_body(exchange.speaks, status, message), *headers,
-                          reason="Refused")
+        body = error_body(exchange.speaks, status, message)
+        own = [("request-id", body["request_id"])] if "request_id" in body else []
+        yield json_answer(status, body, *headers, *own, reason="Refused")
     return run
