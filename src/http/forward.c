@@ -20,18 +20,14 @@ struct entry {
  * that an upstream needs; `accept-encoding`, as upstreams are asked for `identity`.
  */
 static const struct entry to_upstream[] = {
-    NAME("traceparent"),
-    NAME("tracestate"),
-    NAME("idempotency-key"),
-    PREFIX("openai-"),
-    PREFIX("anthropic-"),
+    NAME("traceparent"), NAME("tracestate"),   NAME("idempotency-key"),
+    PREFIX("openai-"),   PREFIX("anthropic-"),
 };
 
 static const struct entry to_client[] = {
     NAME("retry-after"),    NAME("retry-after-ms"), NAME("x-should-retry"), NAME("warning"),
     NAME("deprecation"),    NAME("sunset"),         NAME("ratelimit"),      PREFIX("ratelimit-"),
-    PREFIX("x-ratelimit-"), PREFIX("openai-"),
-    PREFIX("anthropic-"),
+    PREFIX("x-ratelimit-"), PREFIX("openai-"),      PREFIX("anthropic-"),
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

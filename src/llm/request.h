@@ -59,8 +59,9 @@ struct llm_rewrite {
     struct view model; /* the candidate's name for it */
     bool add_usage;    /* a stream must end with usage: stream_options.include_usage = true */
     bool max_completion_tokens; /* the model refuses max_tokens: rename the member */
-    bool max_tokens; /* the engine passes over max_completion_tokens (Ollama's /v1): the reverse */
-    bool drop_sampling; /* the model refuses temperature and top_p: remove them */
+    bool drop_sampling;         /* the model refuses temperature and top_p: remove them */
+    /* The engine passes over max_completion_tokens without a word (Ollama's /v1): the reverse. */
+    bool max_tokens;
 };
 
 #define LLM_BODY_PIECES 12

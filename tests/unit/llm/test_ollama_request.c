@@ -11,7 +11,8 @@
 #include <cmocka.h>
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
-#define ASK(rest)    "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]" rest "}"
+#define HI           "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]"
+#define ASK(rest)    "{\"model\":\"m\"," HI rest "}"
 #define MSG(m)       "{\"model\":\"m\",\"messages\":[" m "]}"
 #define USER(c)      "{\"role\":\"user\",\"content\":\"" c "\"}"
 #define PNG          "iVBORw0KGgoAAA=="
