@@ -10,8 +10,17 @@
 
 enum { PATIENCE_MS = 500, MAX_FOUND = 8 };
 
-/* The cheapest model of the family that most applications use; a config names others. */
-static const char default_outside_model[] = "gpt-5-mini";
+/* The managed APIs, by the variables that their own SDKs read. The model is a small one of the
+ * family that most applications use; a config names others. */
+static const struct provider {
+    enum engine engine;
+    const char *key, *base, *url, *model;
+} providers[] = {
+    {ENGINE_OPENAI, "OPENAI_API_KEY", "OPENAI_BASE_URL", "https://api.openai.com", "gpt-5-mini"},
+    {ENGINE_ANTHROPIC, "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "https://api.anthropic.com",
+     "claude-haiku-4-5"},
+};
+#define PROVIDERS (sizeof(providers) / sizeof(providers[0]))
 
 /* Where the engines listen by default, and a path that only they answer with 200. */
 static const struct place {
@@ -66,10 +75,15 @@ static bool is_set(const char *name)
     return value && value[0];
 }
 
-static void say_key(const char *name, const char *what)
+static struct config_found provided(const struct provider *p)
 {
-    if (is_set(name))
-        fprintf(stderr, "  found %s in the environment: %s\n", name, what);
+    const char *base = is_set(p->base) ? getenv(p->base) : p->url;
+
+    return (struct config_found){.side = SIDE_OUTSIDE,
+                                 .engine = p->engine,
+                                 .url = view_str(base),
+                                 .key_env = p->key,
+                                 .model = p->model};
 }
 
 struct config *discover(struct error *err)
@@ -89,16 +103,12 @@ struct config *discover(struct error *err)
         found[n++] = (struct config_found){
             .side = SIDE_INSIDE, .engine = places[i].engine, .url = view_of(urls[i], (size_t)len)};
     }
-    const char *base = is_set("OPENAI_BASE_URL") ? getenv("OPENAI_BASE_URL") : NULL;
-    if (is_set("OPENAI_API_KEY")) {
-        fprintf(stderr, "  found OPENAI_API_KEY in the environment: outside, model %s, at %s\n",
-                default_outside_model, base ? base : "https://api.openai.com");
-        found[n++] = (struct config_found){.side = SIDE_OUTSIDE,
-                                           .engine = ENGINE_OPENAI,
-                                           .url = view_str(base ? base : "https://api.openai.com"),
-                                           .key_env = "OPENAI_API_KEY",
-                                           .model = default_outside_model};
-    }
-    say_key("ANTHROPIC_API_KEY", "seen, but Weir does not speak that dialect yet");
+    for (size_t i = 0; i < PROVIDERS; i++)
+        if (is_set(providers[i].key)) {
+            found[n] = provided(&providers[i]);
+            fprintf(stderr, "  found %s in the environment: outside, model %s, at %.*s\n",
+                    providers[i].key, providers[i].model, VIEW_ARG(found[n].url));
+            n++;
+        }
     return config_from_discovery(found, n, err);
 }
