@@ -42,9 +42,9 @@ bool translate_request(struct exchange *x, const struct config_backend *backend,
                        const struct llm_rewrite *rewrite, struct arena *attempt,
                        struct llm_body *ret_body)
 {
-    if (backend->dialect == x->dialect)
+    if (backend->dialect == x->dialect) /* the notes outlive a failed attempt */
         return llm_dialect(x->dialect)
-            ->request_pass(&x->request, rewrite, attempt, ret_body, &x->notes, &x->error);
+            ->request_pass(&x->request, rewrite, x->arena, ret_body, &x->notes, &x->error);
 
     const struct llm_neutral *neutral = neutral_of(x);
     struct buf *body = arena_buf(attempt, x->body.n * 6 + BODY_SLACK);
