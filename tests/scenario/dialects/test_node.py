@@ -1,4 +1,5 @@
 """The official clients of Node: tests/node/clients.test.js against a Weir for each dialect."""
+import fcntl
 import os
 import shutil
 import subprocess
@@ -21,12 +22,15 @@ pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("node")]
 def node():
     if not shutil.which("node") or not shutil.which("npm"):
         pytest.skip("no node and npm here")
-    installed = FOLDER / "node_modules" / ".package-lock.json"
+    installed = FOLDER / "node_modules" / ".weir-installed"
     lock = FOLDER / "package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
-        done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=FOLDER, timeout=150,
-                              capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+    with open(FOLDER / ".install-lock", "w", encoding="ascii") as one_at_a_time:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+            done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=FOLDER,
+                                  timeout=150, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+            installed.touch()  # only a whole installation counts
     return "node"
 
 
