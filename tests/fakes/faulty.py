@@ -13,6 +13,8 @@ Requests that ask no model (health, lists of models) are answered by the engine'
 use up scripts; `up.probes` has them. What asks one may speak any dialect: `exchange.speaks`, and
 speech.py for answers; `up.complaints` has what the official SDKs' types say of the requests.
 """
+import os
+import itertools
 import gzip
 import json
 import select
@@ -31,10 +33,21 @@ STALL_MAX_S = 60
 ANTHROPIC_VERSIONS = ("2023-06-01", "2026-10-21")  # the latter is what its SDK 2.x sends
 
 
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:] or 0)
+_ports = itertools.count()
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Each worker has a range of its own, below those that the kernel gives to clients."""
+    while True:
+        port = 12000 + _WORKER % 10 * 2000 + next(_ports) % 2000
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 class Exchange(wire.Request):
