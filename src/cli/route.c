@@ -1,6 +1,7 @@
 #include "cli/route.h"
 
 #include "cli/common.h"
+#include "gateway/sayable.h"
 #include "inspect/inspect.h"
 #include "policy/policy.h"
 
@@ -89,7 +90,8 @@ static bool decide(struct route *r, struct fleet *f, struct arena *a, struct ins
                                        .headers = r->headers,
                                        .n_headers = r->n_headers,
                                        .minute_of_day = parts.tm_hour * 60 + parts.tm_min};
-    return policy_decide(r->config, &question, &view, a, plan, err);
+    return policy_decide(r->config, &question, &view, a, plan, err) &&
+           sayable_sift(r->config, &request, a, plan, a, err);
 }
 
 static void print_plan(const struct route *r, const struct plan *plan,

@@ -8,7 +8,6 @@
 #include "gateway/log.h"
 #include "gateway/translate.h"
 #include "http/forward.h"
-#include "llm/models.h"
 #include "run/task.h"
 #include "json/writer.h"
 
@@ -30,7 +29,6 @@ struct attempt {
     struct arena *arena;
     int64_t began_ns, deadline_ns;
     int64_t retry_after_ms;
-    bool unsayable; /* this backend's dialect has no words for the request */
 };
 
 /* ---- the request to the upstream ------------------------------------------------------------ */
@@ -98,23 +96,14 @@ static struct view upstream_head(struct exchange *x, const struct attempt *t, si
 
 static bool send_request(struct exchange *x, struct attempt *t)
 {
-    struct llm_model_facts facts = llm_model_facts(t->candidate->model);
-    struct llm_rewrite rewrite = {
-        .model = t->candidate->model,
-        .add_usage = x->request.stream && !x->request.include_usage,
-        .max_completion_tokens = facts.max_completion_tokens,
-        .max_tokens = t->backend->engine == ENGINE_OLLAMA,
-        .drop_sampling = facts.drop_sampling,
-    };
+    struct llm_rewrite rewrite = translate_rewrite(&x->request, t->backend, t->candidate->model);
     struct llm_body body;
     int64_t connect_ns = t->began_ns + t->backend->connect_ms * NS_PER_MS;
     int64_t first_ns =
         x->request.stream ? t->began_ns + t->backend->first_token_ms * NS_PER_MS : t->deadline_ns;
 
-    if (!translate_request(x, t->backend, &rewrite, t->arena, &body)) {
-        t->unsayable = x->error.code == ERROR_BAD_VALUE && t->backend->dialect != x->dialect;
+    if (!translate_request(x, t->backend, &rewrite, t->arena, &body))
         return false;
-    }
     struct http_request_out request = {
         .head = upstream_head(x, t, body.bytes), .body = body.pieces, .n_body = body.n};
     struct http_deadlines deadlines = {
@@ -280,12 +269,7 @@ static enum outcome conclude(struct exchange *x, struct attempt *t, enum deliver
         write_attempt(x, t, view_str(error_info(ERROR_PROMPT_TOO_LONG)->wire));
         return OUTCOME_NEXT_MODEL;
     case DELIVER_FAILED:
-        if (!t->unsayable)
-            break;
-        if (x->n_unsayable++ == 0)
-            x->unsayable = x->error;
-        write_attempt(x, t, VIEW("untranslatable"));
-        return OUTCOME_NEXT_MODEL;
+        break;
     }
     write_attempt(x, t, view_str(error_info(x->error.code)->wire));
     if (result == DELIVER_CANCELLED)
@@ -395,11 +379,6 @@ static bool nobody_left(struct exchange *x, int64_t again_ns)
         x->retry_after_ms = (again_ns - now) / NS_PER_MS + 1;
     else if (x->retry_after_ms == 0)
         x->retry_after_ms = x->config->breaker_open_ms;
-    if (x->n_attempts > 0 && x->n_unsayable == x->n_attempts) {
-        x->error = x->unsayable; /* names the field that nobody here can be told */
-        x->retry_after_ms = 0;
-        return false;
-    }
     if (now >= x->deadline_ns)
         return error_set(&x->error, ERROR_DEADLINE, "no answer before this request's deadline");
     struct error last = x->error;

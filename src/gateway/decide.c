@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "gateway/exchange.h"
+#include "gateway/sayable.h"
 #include "run/task.h"
 
 #include <time.h>
@@ -66,5 +67,6 @@ bool exchange_decide(struct exchange *x)
     x->plan = arena_new_of(x->arena, struct plan);
     if (!x->plan || !fleet_view(x->fleet, x->arena, &fleet))
         return error_set(&x->error, ERROR_NO_MEMORY, "no memory to decide");
-    return policy_decide(x->config, &question, &fleet, x->arena, x->plan, &x->error);
+    return policy_decide(x->config, &question, &fleet, x->arena, x->plan, &x->error) &&
+           sayable_sift(x->config, &x->request, x->request_arena, x->plan, x->arena, &x->error);
 }

@@ -12,7 +12,6 @@
 #include "http/server.h"
 #include "inspect/inspect.h"
 #include "llm/answer.h"
-#include "llm/neutral.h"
 #include "policy/policy.h"
 
 #define EXCHANGE_HELD_PIECES (LLM_BODY_PIECES + 2)
@@ -33,8 +32,7 @@ struct exchange {
     enum llm_dialect dialect; /* the client's */
     struct view key;          /* the caller's name */
     struct view body;
-    struct llm_request request;        /* its model outlives the request's arena */
-    const struct llm_neutral *neutral; /* read when a candidate of another dialect is asked */
+    struct llm_request request; /* its model outlives the request's arena */
     struct inspect_facts facts;
     struct plan *plan;
 
@@ -48,8 +46,6 @@ struct exchange {
     int64_t first_token_ns;
     struct buf attempts; /* JSON, without the closing bracket */
     unsigned n_attempts;
-    unsigned n_unsayable; /* attempts that no words were found for; the first one's error */
-    struct error unsayable;
     uint32_t too_long; /* a bit for each candidate whose window the prompt does not fit into */
     struct view notes;
     int status;             /* what the client gets */

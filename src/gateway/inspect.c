@@ -17,6 +17,15 @@ static bool understand(enum llm_dialect dialect, struct view body, struct arena 
     return true;
 }
 
+/* Whether some backend speaks another dialect than the client. */
+static bool may_translate(const struct config *config, enum llm_dialect client)
+{
+    for (unsigned i = 0; i < config->n_backends; i++)
+        if (config->backends[i].dialect != client)
+            return true;
+    return false;
+}
+
 /* A large body on the CPU pool. The task may leave meanwhile, so the job owns what it works on: the
  * request's arena, with the body in it, is handed over and comes back. */
 struct inspect_job {
@@ -27,13 +36,17 @@ struct inspect_job {
     struct llm_request request;
     struct inspect_facts facts;
     struct error error;
-    bool ok;
+    bool ok, may_translate;
 };
 
 static void run_inspect(struct offload_job *job)
 {
     struct inspect_job *j = (struct inspect_job *)job;
+    struct error refused; /* by the full reading, which says so again when somebody needs it */
+
     j->ok = understand(j->dialect, j->body, j->arena, NULL, &j->request, &j->facts, &j->error);
+    if (j->ok && j->may_translate)
+        (void)llm_request_neutral(&j->request, j->arena, &refused);
 }
 
 static void drop_inspect(struct offload_job *job)
@@ -63,6 +76,7 @@ static bool understand_offloaded(struct exchange *x)
     j->dialect = x->dialect;
     j->arena = x->request_arena;
     j->body = x->body;
+    j->may_translate = may_translate(x->config, x->dialect);
     enum wait_result result = task_offload(OFFLOAD_CPU, &j->job, x->deadline_ns);
     if (result != WAIT_READY)
         return left_behind(x, result);

@@ -1,6 +1,7 @@
 #include "gateway/translate.h"
 
 #include "base/clock.h"
+#include "llm/models.h"
 
 enum { BODY_SLACK = 1 << 20, ANSWER_BYTES = 64 << 20, NOTES_BYTES = 1024 };
 
@@ -23,19 +24,18 @@ static struct buf *arena_buf(struct arena *a, size_t max)
 
 /* ---- the request ----------------------------------------------------------------------------- */
 
-/* The full reading, once for all attempts. */
-static const struct llm_neutral *neutral_of(struct exchange *x)
+struct llm_rewrite translate_rewrite(const struct llm_request *request,
+                                     const struct config_backend *backend, struct view model)
 {
-    if (x->neutral)
-        return x->neutral;
-    struct llm_neutral *n = arena_new_of(x->request_arena, struct llm_neutral);
-    if (!n) {
-        error_set(&x->error, ERROR_NO_MEMORY, "no memory to translate the request");
-        return NULL;
-    }
-    if (!llm_dialect(x->dialect)->request_read(x->body, x->request_arena, n, &x->error))
-        return NULL;
-    return x->neutral = n;
+    struct llm_model_facts facts = llm_model_facts(model);
+
+    return (struct llm_rewrite){
+        .model = model,
+        .add_usage = request->stream && !request->include_usage,
+        .max_completion_tokens = facts.max_completion_tokens,
+        .max_tokens = backend->engine == ENGINE_OLLAMA,
+        .drop_sampling = facts.drop_sampling,
+    };
 }
 
 bool translate_request(struct exchange *x, const struct config_backend *backend,
@@ -46,7 +46,8 @@ bool translate_request(struct exchange *x, const struct config_backend *backend,
         return llm_dialect(x->dialect)
             ->request_pass(&x->request, rewrite, x->arena, ret_body, &x->notes, &x->error);
 
-    const struct llm_neutral *neutral = neutral_of(x);
+    const struct llm_neutral *neutral =
+        llm_request_neutral(&x->request, x->request_arena, &x->error);
     struct buf *body = arena_buf(attempt, x->body.n * 6 + BODY_SLACK);
     struct buf notes = BUF_MAX(NOTES_BYTES);
     if (!neutral)

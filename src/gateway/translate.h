@@ -18,8 +18,11 @@ struct translation {
     unsigned kinds;
 };
 
-/* The request's body for that backend. False with BAD_VALUE and a param: the backend's dialect
- * cannot say what the request asks; the next candidate may. */
+/* What changes on the way to that backend's model. */
+struct llm_rewrite translate_rewrite(const struct llm_request *request,
+                                     const struct config_backend *backend, struct view model);
+
+/* The request's body for that backend, which sayable_sift() has let stand. */
 bool translate_request(struct exchange *x, const struct config_backend *backend,
                        const struct llm_rewrite *rewrite, struct arena *attempt,
                        struct llm_body *ret_body) MUST_CHECK;

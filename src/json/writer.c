@@ -35,6 +35,8 @@ static void escape(struct buf *out, char c)
 
 void json_quote(struct buf *out, struct view text)
 {
+    if (!buf_ok(out)) /* whoever writes on learns nothing from the rest of the text */
+        return;
     if (!text.p) /* there is no arithmetic with NULL */
         text = VIEW("");
     const char *p = text.p, *end = p + text.n;

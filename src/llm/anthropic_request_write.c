@@ -88,7 +88,7 @@ static bool write_tools(struct anthropic_request_writer *x)
     for (unsigned i = 0; i < n->n_tools; i++) {
         const struct llm_tool *tool = &n->tools[i];
         if (tool->foreign)
-            return anthropic_cannot_say(x, "tools", "one of them is another provider's own");
+            return llm_foreign_tool("anthropic", i, tool->name, x->err);
         member(x, i ? VIEW(",{\"name\":") : VIEW("{\"name\":"), VIEW_NONE);
         json_quote(x->out, tool->name);
         if (tool->description.n) {

@@ -2,6 +2,8 @@
 #include "llm/dialects.h"
 #include "json/writer.h"
 
+#include <stdio.h>
+
 /* Bounds of what is kept of one answer. */
 #define MAX_KEPT_BYTES  (16u << 20)
 #define MAX_TOOLS_BYTES (32u << 20)
@@ -65,6 +67,17 @@ bool llm_cannot_say(const char *target, struct view field, struct error *err)
               VIEW_ARG(shown), target);
     error_hint(err, "Leave it out, or ask for a model whose backend speaks your protocol.");
     return error_param(err, field);
+}
+
+bool llm_foreign_tool(const char *target, unsigned index, struct view tool, struct error *err)
+{
+    struct view shown = view_first(tool, 64);
+    char param[32];
+
+    snprintf(param, sizeof(param), "tools[%u].type", index);
+    error_set(err, ERROR_BAD_VALUE, "%s: %s has no %.*s.", param, target, VIEW_ARG(shown));
+    error_hint(err, "Leave it out, or ask for a model whose backend speaks your protocol.");
+    return error_param(err, view_str(param));
 }
 
 bool llm_lose_extras(const char *target, const struct llm_neutral *request, struct buf *notes,
@@ -215,6 +228,7 @@ bool llm_request_from_neutral(enum llm_dialect dialect, struct view body,
         .max_tokens = neutral->max_tokens,
         .user = neutral->user,
         .metadata = neutral->metadata,
+        .neutral = neutral,
     };
 
     if (neutral->n_turns) {

@@ -69,6 +69,8 @@ struct llm_dialect_ops {
                          struct error *err);
     /* Neutral -> body for `model`. What cannot be said: harmless fields are appended to `notes`
      * ("logit_bias dropped, "), a fatal one returns false with BAD_VALUE and err.param = the field.
+     * What is fatal is found even when `out` keeps nothing (BUF_MAX(0)); without such a field it
+     * answers NO_MEMORY then.
      * `rewrite` as for llm_request_write(): add_usage, and what the model refuses. */
     bool (*request_write)(const struct llm_neutral *request, const struct llm_rewrite *rewrite,
                           struct buf *out, struct buf *notes, struct error *err);
@@ -112,7 +114,8 @@ const struct llm_dialect_ops *llm_dialect(enum llm_dialect dialect);
 /*
  * For request_write(): a field that its dialect (`target`, as sentences name it) cannot say.
  * llm_lose() notes a harmless one and refuses a fatal one (see llm_loss_of()); llm_cannot_say()
- * always refuses; llm_note() only notes ("top_k dropped, "). llm_lose_extras() does so for all that
+ * always refuses, and so does llm_foreign_tool() for a tool of the provider's own; llm_note() only
+ * notes ("top_k dropped, "). llm_lose_extras() does so for all that
  * the reader found and no neutral member holds.
  */
 bool llm_lose(const char *target, struct view field, struct buf *notes,
@@ -120,6 +123,7 @@ bool llm_lose(const char *target, struct view field, struct buf *notes,
 bool llm_lose_extras(const char *target, const struct llm_neutral *request, struct buf *notes,
                      struct error *err) MUST_CHECK;
 bool llm_cannot_say(const char *target, struct view field, struct error *err);
+bool llm_foreign_tool(const char *target, unsigned index, struct view tool, struct error *err);
 void llm_note(struct buf *notes, struct view field);
 
 /* `created_s` is the time of the call until LLM_EV_START tells another one; `id` may be set by the

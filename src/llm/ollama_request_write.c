@@ -216,7 +216,7 @@ static bool put_tools(struct writing *x)
     for (unsigned i = 0; i < x->n->n_tools; i++) {
         const struct llm_tool *t = &x->n->tools[i];
         if (t->foreign)
-            return cannot(x->err, VIEW("tools"), "a tool that is no function");
+            return llm_foreign_tool("ollama", i, t->name, x->err);
         json_put_object(&x->w);
         json_put_member_string(&x->w, VIEW("type"), VIEW("function"));
         json_put_key(&x->w, VIEW("function"));

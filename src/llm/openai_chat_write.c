@@ -248,10 +248,12 @@ static void put_raw_member(struct request_writer *x, struct view key, struct vie
     json_put_raw(&x->w, raw);
 }
 
-static bool put_tool(struct request_writer *x, const struct llm_tool *tool)
+static bool put_tool(struct request_writer *x, unsigned index)
 {
+    const struct llm_tool *tool = &x->request->tools[index];
+
     if (tool->foreign)
-        return cannot_say(x, tool->name);
+        return llm_foreign_tool(TARGET, index, tool->name, x->err);
     json_put_object(&x->w);
     json_put_member_string(&x->w, VIEW("type"), VIEW("function"));
     json_put_key(&x->w, VIEW("function"));
@@ -303,7 +305,7 @@ static bool put_tools(struct request_writer *x)
     json_put_key(&x->w, VIEW("tools"));
     json_put_array(&x->w);
     for (unsigned i = 0; i < request->n_tools; i++)
-        if (!put_tool(x, &request->tools[i]))
+        if (!put_tool(x, i))
             return false;
     json_put_close(&x->w);
     put_choice(x);

@@ -8,22 +8,39 @@ static bool unknown_dialect(struct error *err)
     return error_set(err, ERROR_INTERNAL, "The dialect of the request is not known.");
 }
 
+static const struct llm_neutral *read_whole(enum llm_dialect dialect, struct view body,
+                                            struct arena *a, struct error *err)
+{
+    const struct llm_dialect_ops *ops = llm_dialect(dialect);
+    struct llm_neutral *neutral = arena_new_of(a, struct llm_neutral);
+
+    if (!ops) {
+        unknown_dialect(err);
+        return NULL;
+    }
+    if (!neutral) {
+        error_set(err, ERROR_NO_MEMORY, "The request needs more memory than one exchange may use.");
+        return NULL;
+    }
+    return ops->request_read(body, a, neutral, err) ? neutral : NULL;
+}
+
 bool llm_request_read(enum llm_dialect dialect, struct view body, struct arena *a,
                       struct llm_request *ret_request, struct error *err)
 {
-    const struct llm_dialect_ops *ops = llm_dialect(dialect);
-    struct llm_neutral *neutral;
-
     if (dialect == LLM_OPENAI_CHAT) /* the quick reader */
         return openai_chat_read(body, a, ret_request, err);
-    if (!ops)
-        return unknown_dialect(err);
-    neutral = arena_new_of(a, struct llm_neutral);
-    if (!neutral)
-        return error_set(err, ERROR_NO_MEMORY,
-                         "The request needs more memory than one exchange may use.");
-    return ops->request_read(body, a, neutral, err) &&
+    const struct llm_neutral *neutral = read_whole(dialect, body, a, err);
+    return neutral &&
            llm_request_from_neutral(dialect, body, neutral, VIEW_NONE, a, ret_request, err);
+}
+
+const struct llm_neutral *llm_request_neutral(struct llm_request *request, struct arena *a,
+                                              struct error *err)
+{
+    if (!request->neutral)
+        request->neutral = read_whole(request->dialect, request->body, a, err);
+    return request->neutral;
 }
 
 bool llm_request_write(const struct llm_request *request, const struct llm_rewrite *rewrite,

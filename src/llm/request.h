@@ -19,6 +19,8 @@ struct llm_message {
     uint16_t images;    /* image parts */
 };
 
+struct llm_neutral;
+
 /* A range of the body, for edits; n == 0: not there. */
 struct llm_span {
     uint32_t at, n;
@@ -33,11 +35,12 @@ struct llm_request {
     unsigned needs;     /* bits of enum llm_need */
     struct llm_message *messages;
     unsigned n_messages;
-    struct view tools;    /* raw JSON of `tools` (or `functions`); empty when none */
-    struct view schema;   /* raw JSON of response_format when it binds to a schema */
-    uint32_t max_tokens;  /* max_completion_tokens or max_tokens; 0: not said */
-    struct view user;     /* decoded; may be empty */
-    struct view metadata; /* raw JSON object; may be empty */
+    struct view tools;                 /* raw JSON of `tools` (or `functions`); empty when none */
+    struct view schema;                /* raw JSON of response_format when it binds to a schema */
+    uint32_t max_tokens;               /* max_completion_tokens or max_tokens; 0: not said */
+    struct view user;                  /* decoded; may be empty */
+    struct view metadata;              /* raw JSON object; may be empty */
+    const struct llm_neutral *neutral; /* the full reading; NULL: see llm_request_neutral() */
 
     /* Where the edits go. A member's span runs from its key's quote to the end of its value. */
     struct llm_span model_value;
@@ -53,6 +56,11 @@ enum llm_need { LLM_NEED_TOOLS = 1 << 0, LLM_NEED_IMAGES = 1 << 1, LLM_NEED_SCHE
  * stands twice in an object that is read (escaped or not), a wrong type, no model, no messages. */
 bool llm_request_read(enum llm_dialect dialect, struct view body, struct arena *a,
                       struct llm_request *ret_request, struct error *err) MUST_CHECK;
+
+/* The full reading, which translation needs: made once, in the request's arena, and kept. NULL with
+ * an error where the body holds what only the full reading looks at and refuses. */
+const struct llm_neutral *llm_request_neutral(struct llm_request *request, struct arena *a,
+                                              struct error *err);
 
 /* What to change on the way to one candidate. */
 struct llm_rewrite {

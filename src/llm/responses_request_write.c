@@ -351,7 +351,7 @@ static bool lose_rest(struct request_writer *x, const struct llm_neutral *n)
 {
     for (unsigned i = 0; i < n->n_tools; i++) {
         if (n->tools[i].foreign)
-            return llm_cannot_say(TARGET, n->tools[i].name, x->err);
+            return llm_foreign_tool(TARGET, i, n->tools[i].name, x->err);
         if (n->tools[i].cache_control.n)
             note_once(x, &x->noted_cache, VIEW("cache_control"));
     }

@@ -37,12 +37,24 @@ static struct view need_name(unsigned missing)
                                       : VIEW("JSON schema");
 }
 
+static void note_skipped(struct plan *plan, struct plan_skipped skipped)
+{
+    if (plan->n_skipped < PLAN_MAX_CANDIDATES)
+        plan->skipped[plan->n_skipped++] = skipped;
+}
+
 static void skip(struct walk *w, const struct policy_backend *b, struct view model,
                  struct view reason)
 {
-    if (w->plan->n_skipped < PLAN_MAX_CANDIDATES)
-        w->plan->skipped[w->plan->n_skipped++] =
-            (struct plan_skipped){.backend_name = b->name, .model = model, .reason = reason};
+    note_skipped(w->plan, (struct plan_skipped){b->name, model, reason});
+}
+
+void plan_leave_out(struct plan *plan, unsigned i, struct view reason)
+{
+    struct plan_candidate *c = &plan->candidates[i];
+
+    note_skipped(plan, (struct plan_skipped){c->backend_name, c->model, reason});
+    memmove(c, c + 1, (--plan->n_candidates - i) * sizeof(*c));
 }
 
 /* None of the backend's models fits: says why for the one that came nearest. */

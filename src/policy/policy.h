@@ -95,6 +95,9 @@ bool policy_decide(const struct config *config, const struct policy_question *qu
                    const struct policy_fleet *fleet, struct arena *a, struct plan *ret_plan,
                    struct error *err) MUST_CHECK;
 
+/* Takes candidate `i` out: it is skipped for that reason. The order of the others stays. */
+void plan_leave_out(struct plan *plan, unsigned i, struct view reason);
+
 /* One line, compact JSON: what `weir route --json` and `weir ledger` print. */
 void plan_write_json(const struct plan *plan, const struct inspect_facts *facts, struct buf *out);
 /* What the ledger keeps of it: short, without what the record's columns say (the plan's task and

@@ -310,8 +310,9 @@ static void test_fatal(void **state)
                                .schema_strict = -1,
                                .thinking = -1};
     struct llm_neutral rows[8];
-    static const char *const params[] = {"n",        "logprobs", "response_format", "temperature",
-                                         "messages", "messages", "messages",        "tools"};
+    static const char *const params[] = {"n",           "logprobs",     "response_format",
+                                         "temperature", "messages",     "messages",
+                                         "messages",    "tools[0].type"};
 
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++)

@@ -350,7 +350,7 @@ static void test_fatal(void **state)
         {{.tools = &tool, .n_tools = 1, .parallel_calls = -1, .choice = LLM_CHOICE_NAMED},
          "tool_choice"},
         {{.tools = &tool, .n_tools = 1, .parallel_calls = 0}, "parallel_tool_calls"},
-        {{.tools = &foreign, .n_tools = 1, .parallel_calls = -1}, "tools"},
+        {{.tools = &foreign, .n_tools = 1, .parallel_calls = -1}, "tools[0].type"},
         {{.n = VIEW("2"), .parallel_calls = -1}, "n"},
     };
     struct llm_rewrite rw = {.model = VIEW("m")};

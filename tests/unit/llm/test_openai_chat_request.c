@@ -156,7 +156,7 @@ static void test_refused(void **state)
         {"{\"model\":\"a\"," ASK ",\"logit_bias\":{\"1\":2}}", "logit_bias", true},
         {"{\"model\":\"a\"," ASK ",\"modalities\":[\"text\",\"audio\"]}", "modalities", true},
         {"{\"model\":\"a\"," ASK ",\"nobody_knows\":1}", "nobody_knows", true},
-        {"{\"model\":\"a\"," ASK ",\"tools\":[{\"type\":\"custom\"}]}", "custom", true},
+        {"{\"model\":\"a\"," ASK ",\"tools\":[{\"type\":\"custom\"}]}", "tools[0].type", true},
         {"{\"model\":\"a\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":"
          "\"input_audio\"}]}]}",
          "input_audio", true},
