@@ -195,7 +195,7 @@ def sync_full(bench):
     yield Row("  and latency at 200/s, p50", "ms", None, wait_f - wait_n)
 
 
-MICRO_BARS = {"json": 4, "plan": 12, "ledger": 9}
+MICRO_BARS = {"json": 4, "plan": 12, "ledger": 9, "translate": 15, "event": 1.5, "trial": 1.5}
 
 
 def micro(bench):
