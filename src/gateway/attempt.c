@@ -5,16 +5,16 @@
 #include "base/clock.h"
 #include "egress/egress.h"
 #include "gateway/exchange.h"
+#include "gateway/heads.h"
 #include "gateway/log.h"
 #include "gateway/translate.h"
-#include "http/forward.h"
+#include "http/retry.h"
 #include "run/task.h"
 #include "json/writer.h"
 
 enum {
     MAX_ATTEMPTS = 16,
     ATTEMPTS_MAX_BYTES = 16 * 1024,
-    MAX_RETRY_AFTER_S = 3600,
     OWN_HEAD_BYTES = 32 * 1024, /* of Weir's, beside what passes from the client's head */
 };
 
@@ -41,14 +41,6 @@ static void append_credential(struct buf *head, const struct config_backend *b)
         buf_append(head, b->key);
         buf_append_lit(head, "\r\n");
     }
-}
-
-/* A provider's own fields pass only where client and backend speak its dialect. */
-static bool passes(struct view name, enum llm_dialect client, enum llm_dialect upstream)
-{
-    bool own = view_starts(name, VIEW("anthropic-")) || view_starts(name, VIEW("openai-")) ||
-               view_starts(name, VIEW("Anthropic-")) || view_starts(name, VIEW("OpenAI-"));
-    return (!own || client == upstream) && http_forward_to_upstream(name);
 }
 
 static bool has_anthropic_version(const struct exchange *x, const struct config_backend *b)
@@ -86,7 +78,7 @@ static struct view upstream_head(struct exchange *x, const struct attempt *t, si
         buf_append_lit(&head, "anthropic-version: 2023-06-01\r\n");
     http_header_line(&head, VIEW("x-request-id"), x->request_id);
     for (unsigned i = 0; i < x->head->n_headers; i++)
-        if (passes(x->head->headers[i].name, x->dialect, t->backend->dialect))
+        if (heads_pass_up(x->head->headers[i].name, x->dialect, t->backend->dialect))
             http_header_line(&head, x->head->headers[i].name, x->head->headers[i].value);
     buf_append_lit(&head, "\r\n");
     struct view text = buf_ok(&head) ? arena_dup(t->arena, buf_view(&head)) : VIEW_NONE;
@@ -120,16 +112,6 @@ static bool send_request(struct exchange *x, struct attempt *t)
 }
 
 /* ---- the answer ----------------------------------------------------------------------------- */
-
-/* Seconds only: upstreams of this kind send no dates. */
-static int64_t retry_after_ms(const struct http_head *head)
-{
-    double seconds;
-
-    if (!view_to_double(http_header_get(head, VIEW("retry-after")), &seconds) || seconds < 0)
-        return 0;
-    return (int64_t)((seconds < MAX_RETRY_AFTER_S ? seconds : MAX_RETRY_AFTER_S) * 1000);
-}
 
 /* Statuses after which another candidate may do better. */
 static bool may_do_better(int status)
@@ -191,7 +173,8 @@ static enum deliver_result receive(struct exchange *x, struct attempt *t)
     int status = x->upstream_status = t->call.head.status;
 
     if (may_do_better(status)) {
-        t->retry_after_ms = retry_after_ms(&t->call.head);
+        t->retry_after_ms = http_retry_after_ms(http_header_get(&t->call.head, VIEW("retry-after")),
+                                                clock_wall_ms());
         error_set(&x->error, ERROR_UPSTREAM_STATUS, "%.*s answered %d",
                   VIEW_ARG(t->candidate->backend_name), status);
         return DELIVER_FAILED;

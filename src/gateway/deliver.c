@@ -7,8 +7,8 @@
  */
 #include "base/clock.h"
 #include "gateway/exchange.h"
+#include "gateway/heads.h"
 #include "gateway/translate.h"
-#include "http/forward.h"
 #include "http/lines.h"
 #include "http/sse.h"
 #include "run/task.h"
@@ -24,15 +24,16 @@ enum {
 
 /* ---- heads ---------------------------------------------------------------------------------- */
 
-static void keep_upstream_heads(struct exchange *x, const struct http_head *head)
+static void keep_upstream_heads(struct exchange *x, const struct http_head *head,
+                                const struct config_backend *backend)
 {
     struct buf b = BUF_MAX(32 * 1024);
 
     for (unsigned i = 0; i < head->n_headers; i++)
-        if (http_forward_to_client(head->headers[i].name))
+        if (heads_pass_down(head->headers[i].name, x->dialect, backend->dialect))
             http_header_line(&b, head->headers[i].name, head->headers[i].value);
     struct view id = http_header_get(head, VIEW("request-id"));
-    if (id.n > 0)
+    if (id.n > 0 && backend->dialect == x->dialect)
         x->upstream_request_id = arena_dup(x->arena, id);
     x->upstream_heads = b.len && buf_ok(&b) ? arena_dup(x->arena, buf_view(&b)) : VIEW_NONE;
     buf_done(&b);
@@ -124,7 +125,7 @@ enum deliver_result deliver_plain(struct exchange *x, struct http_call *call,
     if (!ok)
         return DELIVER_FAILED;
     x->first_token_ns = loop_now_ns();
-    keep_upstream_heads(x, &call->head);
+    keep_upstream_heads(x, &call->head, backend);
     x->held[0] = deliver_head(x, 200, VIEW("application/json"), out.bytes);
     if (x->held[0].n == 0 && !no_memory(x))
         return DELIVER_FAILED;
@@ -163,7 +164,7 @@ enum deliver_result deliver_refusal(struct exchange *x, struct http_call *call, 
         type = VIEW("application/json");
     }
     x->outcome = view_str(error_info(ERROR_UPSTREAM_REJECTED)->wire);
-    keep_upstream_heads(x, &call->head);
+    keep_upstream_heads(x, &call->head, backend);
     x->held[0] =
         deliver_head(x, call->head.status, type.n ? type : VIEW("application/json"), body.n);
     if (x->held[0].n == 0 && !no_memory(x))
@@ -178,6 +179,7 @@ enum deliver_result deliver_refusal(struct exchange *x, struct http_call *call, 
 struct relay {
     struct exchange *x;
     struct http_call *call;
+    const struct config_backend *backend;
     struct translation *translation;
     bool by_lines; /* the upstream's stream is NDJSON, not server-sent events */
     struct sse_reader events;
@@ -290,7 +292,7 @@ static bool send_events(struct relay *r)
     if (!x->streaming) {
         if (!(r->seen & (LLM_EVENT_CONTENT | LLM_EVENT_FINISH)))
             return true;
-        keep_upstream_heads(x, &r->call->head);
+        keep_upstream_heads(x, &r->call->head, r->backend);
         head = deliver_head(x, 200, llm_dialect(x->dialect)->content_type(true), SIZE_MAX);
         if (head.n == 0)
             return no_memory(x);
@@ -391,17 +393,17 @@ static void end_translation(void *t)
 }
 
 /* Lives as long as the exchange: an error event behind the stream goes on with its numbers. */
-static bool begin_translation(struct relay *r, const struct config_backend *backend)
+static bool begin_translation(struct relay *r)
 {
     struct exchange *x = r->x;
 
-    bool same = backend->dialect == x->dialect; /* then nothing is decoded */
+    bool same = r->backend->dialect == x->dialect; /* then nothing is decoded */
 
     r->translation = arena_new_of(x->arena, struct translation);
     r->scratch = same ? NULL : arena_new_child(x->arena);
     if (!r->translation || (!same && !r->scratch))
         return no_memory(x);
-    translate_begin(r->translation, x, backend, false, r->scratch);
+    translate_begin(r->translation, x, r->backend, false, r->scratch);
     arena_defer(x->arena, end_translation, r->translation);
     x->translation = r->translation;
     return true;
@@ -413,12 +415,13 @@ enum deliver_result deliver_stream(struct exchange *x, struct http_call *call,
 {
     struct relay r = {.x = x,
                       .call = call,
+                      .backend = backend,
                       .by_lines = translate_by_lines(backend->dialect),
                       .events = sse_reader_new(MAX_EVENT_BYTES),
                       .lines = LINE_READER(MAX_EVENT_BYTES)};
 
     r.out = r.end = BUF_MAX(OUT_BYTES);
-    if (!begin_translation(&r, backend))
+    if (!begin_translation(&r))
         return DELIVER_FAILED;
     enum deliver_result result =
         relay_stream(&r, backend->between_tokens_ms * NS_PER_MS, first_token_ns, deadline_ns);

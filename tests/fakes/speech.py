@@ -419,10 +419,10 @@ def error_event(kind, message, count=3):
 
 # scripts for an Upstream
 
-def _head(kind):
+def _head(kind, *headers):
     content = "application/x-ndjson" if kind in NDJSON else "text/event-stream; charset=utf-8"
     return wire.head(200, [("content-type", content), ("cache-control", "no-cache"),
-                           ("transfer-encoding", "chunked")])
+                           ("transfer-encoding", "chunked"), *headers])
 
 
 def _named(said, exchange):
@@ -446,7 +446,7 @@ def Speak(said=None, *headers, together=False):
         if not streams(kind, body):
             yield json_answer(200, PLAIN[kind](answer, body), *headers)
             return
-        yield _head(kind)
+        yield _head(kind, *headers)
         frames = [frame(kind, *event) for event in STREAM[kind](answer, body)]
         for data in [b"".join(frames)] if together else frames:
             yield wire.chunk(data)

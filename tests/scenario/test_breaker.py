@@ -1,4 +1,5 @@
 """A dead node costs nothing, and comes back by Weir's own request."""
+import email.utils
 import json
 import threading
 import time
@@ -84,13 +85,13 @@ def test_a_request_that_opens_the_breaker_asks_the_node_once(start, lab):
 def test_the_longest_head_passes_and_hurts_no_node(start, lab):
     """Nearly all of it goes on to the upstream, beside what Weir adds."""
     weir = start(backend("lab", "inside", lab))
-    head = [f"openai-{i}: {'x' * 1000}" for i in range(64)]
+    head = [f"tracestate: a{i}={'x' * 1000}" for i in range(64)]
     body = json.dumps(chat()).encode()
-    taken = len(request(body, *head)) - len(body) + len("openai-last: \r\n")
-    head.append("openai-last: " + "x" * (64 * 1024 - taken))
+    taken = len(request(body, *head)) - len(body) + len("traceparent: \r\n")
+    head.append("traceparent: " + "x" * (64 * 1024 - taken))
     for _ in range(4):
         assert weir.post(body, *head).status == 200
-    assert lab.chats[0].header("openai-last").startswith("xxx")
+    assert lab.chats[0].header("traceparent").startswith("xxx")
 
 
 def test_an_api_without_a_list_of_models_comes_back_too(start, lab, cloud):
@@ -135,10 +136,19 @@ def test_an_open_node_is_tried_by_one_request_at_a_time(start, lab):
 
 # Retry-After
 
+def in_seconds(seconds, form):
+    return str(seconds) if form == "seconds" else \
+        email.utils.formatdate(time.time() + seconds, usegmt=True)
+
+
+forms = pytest.mark.parametrize("form", ["seconds", "date"])
+
+
+@forms
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_node_is_not_asked_before_its_retry_after(start, lab, cloud, status):
+def test_a_node_is_not_asked_before_its_retry_after(start, lab, cloud, status, form):
     weir = start(backend("lab", "inside", lab), backend("cloud", "outside", cloud))
-    lab.script(faulty.failing(status, "busy", ("retry-after", "30")))
+    lab.script(faulty.failing(status, "busy", ("retry-after", in_seconds(30, form))))
     for _ in range(4):
         assert weir.ask().text == "Hello from the cloud."
     assert len(lab.chats) == 1
@@ -153,9 +163,10 @@ def test_a_request_waits_for_it_when_nothing_else_stands(start, lab):
     assert 0.9 < time.monotonic() - started < 3 * SLACK
 
 
-def test_it_does_not_wait_beyond_its_deadline(start, lab):
+@forms
+def test_it_does_not_wait_beyond_its_deadline(start, lab, form):
     weir = start(backend("lab", "inside", lab), timeouts={"total": "3s"})
-    lab.script(faulty.failing(429, "busy", ("retry-after", "60")))
+    lab.script(faulty.failing(429, "busy", ("retry-after", in_seconds(60, form))))
     started = time.monotonic()
     answer = weir.ask()
     assert answer.status in (429, 503)
