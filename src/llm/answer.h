@@ -30,6 +30,7 @@ enum llm_event {
 struct llm_answer {
     enum llm_dialect dialect;
     struct view model; /* the name the client asked for */
+    struct view id;    /* Responses: stands instead of the upstream's; empty: that one stays */
     bool hide_usage;   /* the client did not ask for the usage chunk: drop it */
     struct llm_usage usage;
     uint64_t text_bytes; /* of completion text so far: the estimate's base when no usage comes */

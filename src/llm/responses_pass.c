@@ -103,8 +103,29 @@ static void append_lines(struct buf *out, struct view text)
     }
 }
 
-static void append_event(const struct llm_answer *answer, struct view name, struct view data,
-                         struct view model, struct buf *out)
+/* A value of the answer that the client gets another one for. */
+struct swap {
+    struct view there; /* in the answer, with its quotes; empty: nothing to swap */
+    struct view instead;
+};
+
+#define SWAPS 2
+
+/* The model's name, and where Weir keeps the answer its id; in the order of the answer. */
+static void find_swaps(const struct llm_answer *answer, const struct responses_object *o,
+                       struct swap swaps[static SWAPS])
+{
+    struct swap model = {o->model_raw, answer->model}, id = {VIEW_NONE, answer->id};
+
+    if (answer->id.n && o->id.raw.n)
+        id.there = view_of(o->id.raw.p - 1, o->id.raw.n + 2);
+    bool id_first = id.there.n && (!model.there.n || id.there.p < model.there.p);
+    swaps[0] = id_first ? id : model;
+    swaps[1] = id_first ? model : id;
+}
+
+static void append_event(struct view name, struct view data, const struct swap swaps[static SWAPS],
+                         struct buf *out)
 {
     if (name.n) {
         buf_append_lit(out, "event: ");
@@ -112,11 +133,13 @@ static void append_event(const struct llm_answer *answer, struct view name, stru
         buf_append_char(out, '\n');
     }
     buf_append_lit(out, "data: ");
-    if (model.n) {
-        append_lines(out, view_of(data.p, (size_t)(model.p - data.p)));
-        json_quote(out, answer->model);
-        data = view_skip(data, (size_t)(model.p - data.p) + model.n);
-    }
+    for (unsigned i = 0; i < SWAPS; i++)
+        if (swaps[i].there.n) {
+            size_t before = (size_t)(swaps[i].there.p - data.p);
+            append_lines(out, view_first(data, before));
+            json_quote(out, swaps[i].instead);
+            data = view_skip(data, before + swaps[i].there.n);
+        }
     append_lines(out, data);
     buf_append_lit(out, "\n\n");
 }
@@ -145,6 +168,7 @@ bool responses_event_pass(struct llm_answer *answer, struct view name, struct vi
 {
     struct responses_event ev;
     struct responses_object o = {.created_s = 0};
+    struct swap swaps[SWAPS];
     struct json_reader r;
     unsigned kinds;
 
@@ -170,7 +194,8 @@ bool responses_event_pass(struct llm_answer *answer, struct view name, struct vi
         kinds |= LLM_EVENT_FINISH | LLM_EVENT_DONE | (o.usage.reported ? LLM_EVENT_USAGE : 0);
         keep_finish(answer, &o);
     }
-    append_event(answer, name, data, o.model_raw, out);
+    find_swaps(answer, &o, swaps);
+    append_event(name, data, swaps, out);
     if (!buf_ok(out))
         return error_set(err, ERROR_NO_MEMORY,
                          "An event of the answer does not fit into the client's buffer.");
@@ -231,8 +256,9 @@ bool responses_plain_pass(struct llm_answer *answer, struct view body, struct ar
 {
     struct responses_object o = {.created_s = 0};
     struct llm_body out = {.n = 0};
+    struct swap swaps[SWAPS];
     struct json_reader r;
-    struct view model;
+    struct view rest = body;
 
     json_begin(&r, body);
     if (!responses_object_read(&r, &o) || !json_end(&r))
@@ -243,18 +269,19 @@ bool responses_plain_pass(struct llm_answer *answer, struct view body, struct ar
     }
     if (!o.output.n)
         return error_set(err, ERROR_UPSTREAM_PROTOCOL, "The backend's answer has no output.");
-    model = quoted(answer->model, a);
-    if (!model.n)
-        return error_set(err, ERROR_NO_MEMORY,
-                         "The answer needs more memory than one exchange may use.");
-    if (o.model_raw.n) {
-        size_t at = (size_t)(o.model_raw.p - body.p);
-        add_piece(&out, view_first(body, at));
-        add_piece(&out, model);
-        add_piece(&out, view_skip(body, at + o.model_raw.n));
-    } else {
-        add_piece(&out, body);
-    }
+    find_swaps(answer, &o, swaps);
+    for (unsigned i = 0; i < SWAPS; i++)
+        if (swaps[i].there.n) {
+            size_t before = (size_t)(swaps[i].there.p - rest.p);
+            struct view instead = quoted(swaps[i].instead, a);
+            if (!instead.n)
+                return error_set(err, ERROR_NO_MEMORY,
+                                 "The answer needs more memory than one exchange may use.");
+            add_piece(&out, view_first(rest, before));
+            add_piece(&out, instead);
+            rest = view_skip(rest, before + swaps[i].there.n);
+        }
+    add_piece(&out, rest);
     keep_finish(answer, &o);
     answer->text_bytes += text_in(o.output);
     *ret_body = out;

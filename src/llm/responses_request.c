@@ -455,7 +455,8 @@ static bool read_rest(struct request_reader *x, const struct json_object *o)
 
     if (json_key_is(o, "previous_response_id"))
         return read_stored(x, VIEW("previous_response_id"),
-                           "Send the whole conversation in \"input\" instead.");
+                           "Send the whole conversation in \"input\", or set responses.store: "
+                           "memory in Weir's configuration.");
     if (json_key_is(o, "conversation"))
         return read_stored(x, VIEW("conversation"),
                            "Send the whole conversation in \"input\" instead.");

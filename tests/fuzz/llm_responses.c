@@ -3,6 +3,7 @@
  * by line, and reads back.
  */
 #include "llm/dialects.h"
+#include "llm/stored.h"
 #include "json/reader.h"
 
 #include <stdlib.h>
@@ -45,6 +46,30 @@ static void run_request(struct view body, struct arena *a)
     buf_done(&notes);
 }
 
+/* A conversation goes on: its first request or answer, and the same request behind it. */
+static void run_stored(struct view body, struct arena *a)
+{
+    struct buf items = BUF_MAX(1 << 24), made = BUF_MAX(1 << 24), out = BUF_MAX(1 << 25);
+    struct stored_request req, again;
+    struct view said;
+    struct error err = {.code = ERROR_NONE};
+
+    if (stored_output_items(body, &made, &said))
+        stored_add_items(&items, said);
+    if (!stored_request_read(body, a, &req, &err)) {
+        must(err.code != ERROR_NONE && err.text[0]);
+    } else {
+        stored_add_items(&items, req.items);
+        stored_request_write(body, buf_view(&items), &out);
+        must_be_json(buf_view(&out));
+        must(stored_request_read(buf_view(&out), a, &again, &err));
+        must(!again.store && !again.previous.n && view_eq(again.items, buf_view(&items)));
+    }
+    buf_done(&items);
+    buf_done(&made);
+    buf_done(&out);
+}
+
 struct relay {
     struct llm_writer w;
     struct buf out;
@@ -85,7 +110,7 @@ static void run_stream(struct view body, struct arena *a)
 {
     struct llm_reader r = {.dialect = LLM_OPENAI_RESPONSES, .arena = a};
     struct relay to = {.out = BUF_MAX(1 << 24)};
-    struct llm_answer answer = {.model = VIEW("au\"to")};
+    struct llm_answer answer = {.model = VIEW("au\"to"), .id = VIEW("resp_1")};
     struct buf passed = BUF_MAX(1 << 24);
     struct error err;
     unsigned kinds;
@@ -109,7 +134,7 @@ static void run_plain(struct view body, struct arena *a)
 {
     struct llm_reader r = {.dialect = LLM_OPENAI_RESPONSES, .arena = a};
     struct relay to = {.out = BUF_MAX(1 << 24)};
-    struct llm_answer answer = {.model = VIEW("au\"to")};
+    struct llm_answer answer = {.model = VIEW("au\"to"), .id = VIEW("resp_1")};
     struct llm_body pieces;
     struct error err;
 
@@ -134,6 +159,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     must(a != NULL);
     run_request(body, a);
+    arena_reset(a);
+    run_stored(body, a);
     arena_reset(a);
     run_stream(body, a);
     arena_reset(a);
