@@ -165,6 +165,8 @@ void metrics_write(struct gateway *g, struct buf *out)
     one(out, "weir_connections", "gauge", "Client connections.",
         atomic_load(&g->listener.connections));
     one(out, "weir_tasks", "gauge", "Tasks of all loops.", tasks);
+    one(out, "weir_kept_answers_bytes", "gauge", "Memory of kept conversations.",
+        (double)get(&g->answers.bytes));
     one(out, "weir_stack_high_water_bytes", "gauge", "Deepest stack use that was sampled.",
         (double)deepest);
     one(out, "weir_reloads_total", "counter", "Configurations taken over.",

@@ -160,6 +160,7 @@ struct config_price {
     int64_t input, cached_input, output; /* pico-dollars a token */
 };
 
+enum responses_store { RESPONSES_STORE_OFF, RESPONSES_STORE_MEMORY };
 enum ledger_sync { LEDGER_SYNC_NORMAL, LEDGER_SYNC_FULL };
 
 struct config_listen {
@@ -200,6 +201,11 @@ struct config {
     struct view ledger_path;
     enum ledger_sync ledger_sync;
     bool ledger_required;
+
+    /* stored answers */
+    enum responses_store responses_store;
+    int64_t responses_keep_ms;
+    size_t responses_max_bytes;
 
     struct config_price *prices; /* before the project's own table */
     unsigned n_prices;

@@ -181,6 +181,7 @@ static enum deliver_result receive(struct exchange *x, struct attempt *t)
     }
     x->answer = (struct llm_answer){.dialect = x->request.dialect,
                                     .model = x->request.model,
+                                    .id = x->turn ? x->turn->id : VIEW_NONE,
                                     .hide_usage = !x->request.include_usage};
     if (status != 200) {
         x->answer.usage.reported = true; /* nobody charges for what was refused */

@@ -314,18 +314,22 @@ static bool send_events(struct relay *r)
     return ok;
 }
 
-/* What follows the last event: the end mark and the last chunk, held for the ledger. */
+/* What follows the last event: the end mark and the last chunk, held for the ledger. The mark is a
+ * piece of its own. */
 static void hold_end(struct exchange *x, struct view end)
 {
     struct view mark = end.n ? end : llm_end_mark(x->dialect);
+    bool chunked = x->head->minor >= 1, full = chunked && mark.n > 0;
+    struct view kept = arena_dup(x->arena, mark);
 
-    if (x->head->minor >= 1 && mark.n > 0)
-        mark = arena_printf(x->arena, "%zx\r\n%.*s\r\n0\r\n\r\n", mark.n, VIEW_ARG(mark));
-    else
-        mark = x->head->minor >= 1 ? HTTP_LAST_CHUNK : arena_dup(x->arena, mark);
-    x->close = x->close || mark.n == 0; /* without memory it is a cut */
-    x->held[0] = mark;
-    x->n_held = 1;
+    x->held[0] = full ? arena_printf(x->arena, "%zx\r\n", mark.n) : VIEW("");
+    x->held[1] = kept;
+    x->held[2] = full ? VIEW("\r\n0\r\n\r\n") : chunked ? HTTP_LAST_CHUNK : VIEW("");
+    x->n_held = 3;
+    if (kept.n < mark.n || (full && x->held[0].n == 0)) { /* without memory it is a cut */
+        x->n_held = 0;
+        x->close = true;
+    }
 }
 
 /* Behind the end mark only the end of the body may follow; reading it lets the connection live. */

@@ -21,6 +21,7 @@ bool exchange_run(struct exchange *x)
         x->status = error_info(x->error.code)->http_status; /* not the held answer's */
         x->retry_after_ms = LEDGER_RETRY_MS;
     }
+    exchange_keep(x); /* before the client can name it */
     exchange_release(x);
     return !x->close;
 }

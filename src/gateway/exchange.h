@@ -34,6 +34,7 @@ struct exchange {
     struct view body;
     struct llm_request request; /* its model outlives the request's arena */
     struct inspect_facts facts;
+    struct answer *turn; /* of a conversation, to be kept with its answer; NULL: not to be */
     struct plan *plan;
 
     /* how it went */
@@ -78,6 +79,8 @@ bool exchange_recall(struct exchange *x);
 bool exchange_attempt(struct exchange *x) MUST_CHECK; /* attempt.c: candidates in turn */
 /* account.c: the record. False: it could not be written and must be. */
 bool exchange_account(struct exchange *x) MUST_CHECK;
+/* keep.c: an answer that a later request may go on from. */
+void exchange_keep(struct exchange *x);
 /* release.c: the last bytes of the answer, or the error. */
 void exchange_release(struct exchange *x);
 

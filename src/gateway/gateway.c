@@ -81,9 +81,11 @@ static void keep_house(void *arg)
 {
     struct gateway *g = arg;
 
-    while (!atomic_load(&g->draining) && task_sleep_ms(TRIM_MS) != WAIT_CANCELLED)
+    while (!atomic_load(&g->draining) && task_sleep_ms(TRIM_MS) != WAIT_CANCELLED) {
         for (struct node *n = node_first(); n; n = n->next)
             http_origin_trim(&n->origin, n->origin.idle_ms);
+        answers_expire(&g->answers, clock_mono_ns());
+    }
     /* The last one on this loop closes what the others gave back. */
     while (loop_tasks(loop_current()) > 1)
         if (task_park(loop_now_ns() + LAST_MS * NS_PER_MS, TASK_UNCANCELLABLE) == WAIT_CANCELLED)
@@ -109,6 +111,13 @@ static void write_hours(struct gateway *g)
         }
     }
     fleet_unref(f);
+}
+
+static void limit_answers(struct gateway *g, const struct config *c)
+{
+    bool keep = c->responses_store == RESPONSES_STORE_MEMORY;
+    answers_limit(&g->answers, keep ? c->responses_max_bytes : 0, c->responses_keep_ms * NS_PER_MS,
+                  clock_mono_ns());
 }
 
 /* ---- reload ---------------------------------------------------------------------------------- */
@@ -154,6 +163,7 @@ static bool replace(struct gateway *g, struct config *next, struct error *err)
     g->fleet = f;
     lock_release(&g->mutex);
     fleet_unref(before);
+    limit_answers(g, next);
     return true;
 }
 
@@ -359,6 +369,8 @@ static bool prepare(struct gateway *g, struct config *c, const struct gateway_so
         return false;
     for (unsigned i = 0; i < g->n_loops; i++)
         loop_on_turn(g->loops[i], flush_ledger, g);
+    answers_init(&g->answers);
+    limit_answers(g, c);
     g->listener = (struct listener){.fd = sockets->listen,
                                     .loops = g->loops,
                                     .n_loops = g->n_loops,
@@ -394,6 +406,7 @@ static void close_all(struct gateway *g)
 {
     write_hours(g);
     ledger_close(g->ledger);
+    answers_done(&g->answers);
     fleet_unref(g->fleet);
     node_free_all();
     for (unsigned i = 0; i < g->n_loops; i++) {

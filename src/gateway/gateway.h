@@ -7,6 +7,7 @@
 #pragma once
 
 #include "fleet/probe.h"
+#include "gateway/answers.h"
 #include "gateway/stats.h"
 #include "inspect/inspect.h"
 #include "ledger/ledger.h"
@@ -25,6 +26,7 @@ struct gateway {
     struct ledger *ledger;
     struct prober *prober;
     struct stats stats;
+    struct answers answers;
     atomic_bool draining;
     int64_t started_wall_ms;
     _Atomic(uint64_t) reloads, reloads_refused;

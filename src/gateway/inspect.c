@@ -1,4 +1,5 @@
 /* From the body's bytes to what Weir knows of the request: its fields, its task, its tokens. */
+#include "gateway/conversation.h"
 #include "gateway/exchange.h"
 #include "run/offload.h"
 
@@ -6,16 +7,6 @@
 
 /* Above this, reading would keep the loop from its other tasks for too long. */
 enum { OFFLOAD_BYTES = 128 * 1024 };
-
-static bool understand(enum llm_dialect dialect, struct view body, struct arena *a,
-                       struct inspect_memory *memory, struct llm_request *ret_request,
-                       struct inspect_facts *ret_facts, struct error *err)
-{
-    if (!llm_request_read(dialect, body, a, ret_request, err))
-        return false;
-    inspect_exchange(ret_request, memory, ret_facts);
-    return true;
-}
 
 /* Whether some backend speaks another dialect than the client. */
 static bool may_translate(const struct config *config, enum llm_dialect client)
@@ -26,16 +17,34 @@ static bool may_translate(const struct config *config, enum llm_dialect client)
     return false;
 }
 
-/* A large body on the CPU pool. The task may leave meanwhile, so the job owns what it works on: the
- * request's arena, with the body in it, is handed over and comes back. */
-struct inspect_job {
-    struct offload_job job;
+/* What is read and what becomes of it. `keeper.answers` NULL: no conversations are kept. */
+struct reading {
     enum llm_dialect dialect;
     struct arena *arena;
-    struct view body;
+    struct conversation_keeper keeper;
+    struct view body; /* the whole conversation, once it was read */
+    struct answer *turn;
     struct llm_request request;
     struct inspect_facts facts;
     struct error error;
+};
+
+static bool understand(struct reading *r, struct inspect_memory *memory)
+{
+    if (r->keeper.answers &&
+        !conversation_begin(&r->keeper, r->arena, &r->body, &r->turn, &r->error))
+        return false;
+    if (!llm_request_read(r->dialect, r->body, r->arena, &r->request, &r->error))
+        return false;
+    inspect_exchange(&r->request, memory, &r->facts);
+    return true;
+}
+
+/* A large conversation on the CPU pool. The task may leave meanwhile, so the job owns what it works
+ * on: the request's arena, with the body in it, is handed over and comes back. */
+struct inspect_job {
+    struct offload_job job;
+    struct reading reading;
     bool ok, may_translate;
 };
 
@@ -44,15 +53,16 @@ static void run_inspect(struct offload_job *job)
     struct inspect_job *j = (struct inspect_job *)job;
     struct error refused; /* by the full reading, which says so again when somebody needs it */
 
-    j->ok = understand(j->dialect, j->body, j->arena, NULL, &j->request, &j->facts, &j->error);
+    j->ok = understand(&j->reading, NULL);
     if (j->ok && j->may_translate)
-        (void)llm_request_neutral(&j->request, j->arena, &refused);
+        (void)llm_request_neutral(&j->reading.request, j->reading.arena, &refused);
 }
 
 static void drop_inspect(struct offload_job *job)
 {
     struct inspect_job *j = (struct inspect_job *)job;
-    arena_free(j->arena);
+    answer_unref(j->reading.turn);
+    arena_free(j->reading.arena);
     free(j);
 }
 
@@ -66,35 +76,69 @@ static bool left_behind(struct exchange *x, enum wait_result why)
                : error_set(&x->error, ERROR_CLIENT_GONE, "the client left");
 }
 
-static bool understand_offloaded(struct exchange *x)
+static void let_go(void *arg)
+{
+    struct exchange *x = arg;
+    answer_unref(x->turn);
+}
+
+static void take_over(struct exchange *x, const struct reading *r)
+{
+    x->body = r->body;
+    x->turn = r->turn;
+    x->error = r->error;
+    x->request = r->request;
+    x->facts = r->facts;
+    if (x->turn)
+        arena_defer(x->arena, let_go, x);
+}
+
+static bool understand_offloaded(struct exchange *x, const struct reading *reading)
 {
     struct inspect_job *j = calloc(1, sizeof(*j));
 
     if (!j)
         return error_set(&x->error, ERROR_NO_MEMORY, "no memory to read the request");
     j->job = (struct offload_job){.run = run_inspect, .drop = drop_inspect};
-    j->dialect = x->dialect;
-    j->arena = x->request_arena;
-    j->body = x->body;
+    j->reading = *reading;
     j->may_translate = may_translate(x->config, x->dialect);
     enum wait_result result = task_offload(OFFLOAD_CPU, &j->job, x->deadline_ns);
     if (result != WAIT_READY)
         return left_behind(x, result);
     bool ok = j->ok;
-    x->error = j->error;
-    x->request = j->request;
-    x->facts = j->facts;
-    j->arena = NULL;
+    take_over(x, &j->reading);
+    j->reading.arena = NULL;
+    j->reading.turn = NULL;
     offload_release(&j->job);
+    return ok;
+}
+
+/* Reading on from a former answer may be long however short the request is. An escape may stand in
+ * the key that says so. */
+static bool is_long(const struct reading *r)
+{
+    return r->body.n > OFFLOAD_BYTES ||
+           (r->keeper.answers && (view_find(r->body, VIEW("previous_response_id")) != VIEW_NPOS ||
+                                  view_find(r->body, VIEW("\\u")) != VIEW_NPOS));
+}
+
+static bool understand_here(struct exchange *x, struct reading *r)
+{
+    bool ok = understand(r, x->gateway->memories[loop_index(loop_current())]);
+
+    take_over(x, r);
     return ok;
 }
 
 bool exchange_inspect(struct exchange *x)
 {
-    struct inspect_memory *memory = x->gateway->memories[loop_index(loop_current())];
-    bool ok = x->body.n > OFFLOAD_BYTES ? understand_offloaded(x)
-                                        : understand(x->dialect, x->body, x->request_arena, memory,
-                                                     &x->request, &x->facts, &x->error);
+    struct reading r = {.dialect = x->dialect, .arena = x->request_arena, .body = x->body};
+
+    if (x->dialect == LLM_OPENAI_RESPONSES && x->config->responses_store != RESPONSES_STORE_OFF)
+        r.keeper = (struct conversation_keeper){.answers = &x->gateway->answers,
+                                                .key = arena_dup(x->request_arena, x->key),
+                                                .max_body = x->config->max_body};
+    bool ok = is_long(&r) ? understand_offloaded(x, &r) : understand_here(x, &r);
 
     x->request.model = arena_dup(x->arena, x->request.model); /* outlives the request's arena */
     return ok;

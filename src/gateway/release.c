@@ -4,7 +4,7 @@ enum { ERROR_MAX_BYTES = 16 * 1024 };
 
 static void send_held(struct exchange *x)
 {
-    if (!http_server_write(x->client, x->limits, x->held, x->n_held))
+    if (x->n_held && !http_server_write(x->client, x->limits, x->held, x->n_held))
         x->close = true;
 }
 

@@ -260,6 +260,8 @@ bool route_serve(struct exchange *x)
     };
     enum http_method method = x->head->method;
 
+    if (view_starts(x->head->path, VIEW("/v1/responses/")))
+        return route_kept(x, view_skip(x->head->path, sizeof("/v1/responses/") - 1));
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
         bool here = routes[i].prefix ? view_starts(x->head->path, routes[i].path)
                                      : view_eq(x->head->path, routes[i].path);

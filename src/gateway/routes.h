@@ -7,3 +7,5 @@
 bool route_serve(struct exchange *x);
 /* Answers `x->error` in the dialect of the path. */
 bool route_refuse(struct exchange *x);
+/* kept.c: GET and DELETE of /v1/responses/ID. */
+bool route_kept(struct exchange *x, struct view id);

@@ -89,6 +89,7 @@ void translate_begin(struct translation *t, struct exchange *x,
     t->writer.include_usage = x->request.include_usage;
     t->writer.since_ns = x->wall_ms * NS_PER_MS;
     t->lines = translate_by_lines(x->dialect);
+    memcpy(t->writer.id, x->answer.id.p ? x->answer.id.p : "", x->answer.id.n);
 }
 
 void translate_done(struct translation *t)
@@ -134,7 +135,10 @@ static bool forward(void *arg, const struct llm_ev *ev)
         t->answer->text_bytes += ev->text.n;
     if (ev->kind == LLM_EV_USAGE)
         t->answer->usage = ev->usage;
-    return t->client->event_write(&t->writer, ev, ev->kind == LLM_EV_END ? t->end : t->out);
+    struct llm_ev named = *ev;
+    if (ev->kind == LLM_EV_START && t->answer->id.n)
+        named.id = t->answer->id;
+    return t->client->event_write(&t->writer, &named, ev->kind == LLM_EV_END ? t->end : t->out);
 }
 
 bool translate_event(struct translation *t, struct view name, struct view data, struct buf *out,

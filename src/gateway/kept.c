@@ -1,0 +1,63 @@
+/* GET and DELETE of a kept answer by its id. */
+#include "base/clock.h"
+#include "gateway/routes.h"
+
+static bool answer(struct exchange *x, struct view body)
+{
+    struct view pieces[] = {deliver_head(x, 200, VIEW("application/json"), body.n),
+                            x->head->method == HTTP_HEAD ? VIEW("") : body};
+    return pieces[0].n > 0 && http_server_write(x->client, x->limits, pieces, 2) && !x->close;
+}
+
+static bool unknown(struct exchange *x, struct view id, bool too_long)
+{
+    bool off = x->config->responses_store == RESPONSES_STORE_OFF;
+
+    error_set(&x->error, ERROR_UNKNOWN_RESPONSE, "Response with id '%.*s' %s.",
+              VIEW_ARG(view_first(id, 80)),
+              too_long ? "was not kept: its conversation is longer than responses.max_bytes"
+                       : "not found");
+    error_hint(&x->error, off ? "No answers are stored here: responses.store is off in Weir's "
+                                "configuration."
+                              : "Weir keeps answers in memory, for responses.keep after their last "
+                                "use.");
+    return route_refuse(x);
+}
+
+static bool show(struct exchange *x, struct view id)
+{
+    struct answer *a = answers_find(&x->gateway->answers, x->key, id, clock_mono_ns());
+    bool whole = a && a->object.n > 0;
+    bool keep = whole ? answer(x, a->object) : unknown(x, id, a != NULL);
+
+    answer_unref(a);
+    return keep;
+}
+
+static bool forget(struct exchange *x, struct view id)
+{
+    if (!answers_drop(&x->gateway->answers, x->key, id, clock_mono_ns()))
+        return unknown(x, id, false);
+    /* An id that was found is one that Weir made: it needs no escapes. */
+    return answer(x, arena_printf(x->arena,
+                                  "{\"id\":\"%.*s\",\"object\":\"response\","
+                                  "\"deleted\":true}",
+                                  VIEW_ARG(id)));
+}
+
+bool route_kept(struct exchange *x, struct view id)
+{
+    enum http_method method = x->head->method;
+
+    x->dialect = LLM_OPENAI_RESPONSES;
+    if (!exchange_identify(x))
+        return route_refuse(x);
+    if (method == HTTP_GET || method == HTTP_HEAD)
+        return show(x, id);
+    if (view_eq(x->head->method_text, VIEW("DELETE")))
+        return forget(x, id);
+    x->upstream_heads = VIEW("allow: GET, HEAD, DELETE\r\n");
+    error_set(&x->error, ERROR_BAD_METHOD, "/v1/responses/ID takes GET and DELETE, not %.*s",
+              VIEW_ARG(view_first(x->head->method_text, 20)));
+    return route_refuse(x);
+}
