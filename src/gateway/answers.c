@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "run/lock.h"
 
+#include <openssl/crypto.h>
 #include <stdlib.h>
 
 void answers_init(struct answers *s)
@@ -55,7 +56,7 @@ struct answer *answer_new(struct answers *s, struct answer *before, struct view 
 static void wipe(char *p, size_t n)
 {
     if (p)
-        explicit_bzero(p, n);
+        OPENSSL_cleanse(p, n);
     free(p);
 }
 

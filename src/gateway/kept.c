@@ -26,6 +26,12 @@ static bool unknown(struct exchange *x, struct view id, bool too_long)
 
 static bool show(struct exchange *x, struct view id)
 {
+    if (view_find(x->head->query, VIEW("stream=true")) != VIEW_NPOS) {
+        error_set(&x->error, ERROR_BAD_VALUE, "a kept answer is not streamed");
+        error_hint(&x->error, "Ask without stream=true.");
+        error_param(&x->error, VIEW("stream"));
+        return route_refuse(x);
+    }
     struct answer *a = answers_find(&x->gateway->answers, x->key, id, clock_mono_ns());
     bool whole = a && a->object.n > 0;
     bool keep = whole ? answer(x, a->object) : unknown(x, id, a != NULL);
@@ -50,6 +56,12 @@ bool route_kept(struct exchange *x, struct view id)
     enum http_method method = x->head->method;
 
     x->dialect = LLM_OPENAI_RESPONSES;
+    if (view_find_char(id, '/') != VIEW_NPOS) {
+        error_set(&x->error, ERROR_NOT_FOUND, "there is nothing at %.*s",
+                  VIEW_ARG(view_first(x->head->path, 80)));
+        error_hint(&x->error, "Weir serves GET and DELETE of /v1/responses/ID.");
+        return route_refuse(x);
+    }
     if (!exchange_identify(x))
         return route_refuse(x);
     if (method == HTTP_GET || method == HTTP_HEAD)

@@ -244,7 +244,19 @@ def test_the_whole_conversation_counts_for_the_limit_of_a_body(make_pair, target
 
 
 @chat
-def test_the_whole_conversation_counts_in_the_plan(pair):
+def test_the_whole_conversation_counts_for_a_models_window(make_pair, target):
+    pair = make_pair("openai-responses", target, **MEMORY,
+                     more={"models": [{"name": "fake-model", "window": 700}]})
+    first = say(pair, input="word " * 400)
+    say(pair, input="word " * 400)
+    with pytest.raises(openai.BadRequestError) as caught:
+        say(pair, input="word " * 400, previous_response_id=first.id)
+    assert caught.value.code == "context_length_exceeded"
+    assert len(pair.upstream.chats) == 2
+
+
+@chat
+def test_a_long_conversation(pair):
     first = say(pair, input="word " * 50000)  # large enough to be read off the loop
     pair.upstream.script(speech.Speak(Said("Fine.")))
     say(pair, input="Again.", previous_response_id=first.id)
@@ -265,9 +277,16 @@ def test_off_it_is_refused_by_its_name(make_pair, target):
 
 
 @chat
-def test_other_methods(pair):
+def test_what_else_may_be_asked_of_a_response(pair):
     answer = pair.weir.post({}, path="/v1/responses/resp_1")
     assert answer.status == 405 and answer.headers["allow"] == "GET, HEAD, DELETE"
+    kept = say(pair, input="Hi.").id
+    with pytest.raises(openai.BadRequestError) as caught:
+        pair.client.sdk.responses.retrieve(kept, stream=True)
+    assert caught.value.param == "stream"
+    for act in (pair.client.sdk.responses.cancel, pair.client.sdk.responses.input_items.list):
+        with pytest.raises(openai.NotFoundError, match="nothing at"):
+            act(kept)
 
 
 @chat

@@ -1,6 +1,7 @@
 /* The store of kept answers: bounds, expiry, eviction, owners, threads. */
 #include "gateway/answers.h"
 
+#include <openssl/crypto.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +13,15 @@
 enum { KEEP = 1000, ROOM = 64 * 1024 };
 
 static struct answers store;
+
+/* Stands in for OpenSSL's, to see what is wiped. */
+static _Atomic(size_t) wiped;
+
+void OPENSSL_cleanse(void *p, size_t n)
+{
+    memset(p, 0, n);
+    atomic_fetch_add(&wiped, n);
+}
 
 static int fresh(void **state)
 {
@@ -168,6 +178,18 @@ static void test_one_that_is_too_long_is_named_but_not_kept(void **state)
     assert_true(has("k", "half", 7));
 }
 
+static void test_all_of_it_is_wiped(void **state)
+{
+    (void)state;
+
+    put("k", "a", 1);
+    size_t kept = atomic_load(&store.bytes);
+    assert_true(kept > sizeof(struct answer));
+    atomic_store(&wiped, 0);
+    assert_true(answers_drop(&store, VIEW("k"), VIEW("a"), 2));
+    assert_int_equal(atomic_load(&wiped), kept);
+}
+
 /* What requests under way hold counts, and cannot be driven out. */
 static void test_no_room_beside_what_is_in_use(void **state)
 {
@@ -265,6 +287,7 @@ int main(void)
                                         empty),
         cmocka_unit_test_setup_teardown(test_no_room_beside_what_is_in_use, fresh, empty),
         cmocka_unit_test_setup_teardown(test_new_limits, fresh, empty),
+        cmocka_unit_test_setup_teardown(test_all_of_it_is_wiped, fresh, empty),
         cmocka_unit_test_setup_teardown(test_many_threads, fresh, empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
