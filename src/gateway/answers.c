@@ -30,6 +30,13 @@ static struct view put_text(char **at, struct view text)
     return copy;
 }
 
+struct answer *answer_ref(struct answer *a)
+{
+    if (a)
+        atomic_fetch_add(&a->refs, 1);
+    return a;
+}
+
 struct answer *answer_new(struct answers *s, struct answer *before, struct view key, struct view id,
                           struct view input)
 {
@@ -45,9 +52,7 @@ struct answer *answer_new(struct answers *s, struct answer *before, struct view 
     a->whole = size + (before ? before->whole : 0);
     a->owner = s;
     a->size = size;
-    a->before = before;
-    if (before)
-        atomic_fetch_add(&before->refs, 1);
+    a->before = answer_ref(before);
     list_init(&a->by_use);
     atomic_init(&a->refs, 1);
     return a;
@@ -186,7 +191,7 @@ static void enter(struct answers *s, struct answer *a, size_t bytes, int64_t now
     a->next = *bucket;
     *bucket = a;
     list_push_back(&s->by_use, &a->by_use);
-    atomic_fetch_add(&a->refs, 1);
+    answer_ref(a);
     lock_release(&s->mutex);
 }
 
@@ -214,7 +219,7 @@ struct answer *answers_find(struct answers *s, struct view key, struct view id, 
         a->used_ns = now_ns > a->used_ns ? now_ns : a->used_ns;
         list_remove(&a->by_use);
         list_push_back(&s->by_use, &a->by_use);
-        atomic_fetch_add(&a->refs, 1);
+        answer_ref(a);
     }
     lock_release(&s->mutex);
     return a;

@@ -61,7 +61,8 @@ void answers_expire(struct answers *s, int64_t now_ns);
  * gets a reference of its own. NULL without memory. */
 struct answer *answer_new(struct answers *s, struct answer *before, struct view key, struct view id,
                           struct view input);
-/* Takes NULL. */
+/* One reference more. Both take NULL. */
+struct answer *answer_ref(struct answer *a);
 void answer_unref(struct answer *a);
 
 /* Keeps the turn with its answer (`object` is not empty; `output` may lie in it), at the price of

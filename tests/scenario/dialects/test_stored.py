@@ -255,6 +255,16 @@ def test_the_whole_conversation_counts_for_a_models_window(make_pair, target):
     assert len(pair.upstream.chats) == 2
 
 
+@targets
+@both_ways
+def test_a_long_answer(pair, stream):
+    said = Said("word " * 30000, step=5000)  # large enough to be read off the loop
+    pair.upstream.script(speech.Speak(said))
+    first = say(pair, stream, input="Talk.")
+    say(pair, stream, previous_response_id=first.id, input="Go on.")
+    assert turns(pair) == [("user", "Talk."), ("assistant", said.text), ("user", "Go on.")]
+
+
 @chat
 def test_a_long_conversation(pair):
     first = say(pair, input="word " * 50000)  # large enough to be read off the loop
