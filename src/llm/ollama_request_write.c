@@ -368,7 +368,7 @@ bool ollama_request_write(const struct llm_neutral *request, const struct llm_re
     struct writing x = {.n = request, .w = JSON_WRITER(out), .err = err};
     size_t from = out->len;
 
-    if (!check(request, err))
+    if (!check(request, err) || !llm_lose_extras("ollama", request, notes, err))
         return false;
     json_put_object(&x.w);
     json_put_member_string(&x.w, VIEW("model"), rewrite->model);

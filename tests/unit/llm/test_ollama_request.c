@@ -352,6 +352,8 @@ static void test_fatal(void **state)
         {{.tools = &tool, .n_tools = 1, .parallel_calls = 0}, "parallel_tool_calls"},
         {{.tools = &foreign, .n_tools = 1, .parallel_calls = -1}, "tools[0].type"},
         {{.n = VIEW("2"), .parallel_calls = -1}, "n"},
+        {{.extras = {VIEW("store"), VIEW("logit_bias")}, .n_extras = 2, .parallel_calls = -1},
+         "logit_bias"},
     };
     struct llm_rewrite rw = {.model = VIEW("m")};
 

@@ -216,7 +216,9 @@ static void test_losses(void **state)
     (void)state;
     assert_int_equal(llm_loss_of(VIEW("store")), LLM_LOSS_HARMLESS);
     assert_int_equal(llm_loss_of(VIEW("options.num_gpu")), LLM_LOSS_HARMLESS);
+    assert_int_equal(llm_loss_of(VIEW("fallbacks")), LLM_LOSS_HARMLESS);
     assert_int_equal(llm_loss_of(VIEW("logit_bias")), LLM_LOSS_FATAL);
+    assert_int_equal(llm_loss_of(VIEW("thread")), LLM_LOSS_FATAL);
     assert_int_equal(llm_loss_of(VIEW("what_is_this")), LLM_LOSS_FATAL);
     assert_ptr_equal(llm_dialect(LLM_OPENAI_CHAT), &openai_chat_ops);
     assert_null(llm_dialect((enum llm_dialect)77));
