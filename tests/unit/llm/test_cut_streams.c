@@ -199,134 +199,120 @@ static void test_recorded(void **state)
     "{\"id\":\"c\",\"created\":5,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{" delta \
     "},\"finish_reason\":" finish "}]}\n\n"
 
-static const char chat[] = ": a comment\n\n" CHUNK(
-    "\"role\":\"assistant\",\"content\":\"\"",
-    "null") CHUNK("\"reasoning_content\":\"It müst\"",
-                  "null") CHUNK("\"reasoning_content\":\" be \\ud83d\\ude00.\"",
-                                "null") CHUNK("\"content\":\"Zwölf \\\"Boxer\\\"\"", "null")
-    CHUNK("\"content\":\"\\u2028\\n\\ttail\"", "null") CHUNK(
-        "\"tool_calls\":[{\"index\":0,\"id\":\"call_1\",\"type\":\"function\",\"function\":"
-        "{\"name\":\"f\",\"arguments\":\"\"}}]",
-        "null") CHUNK("\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"{\\\"a\\\":\"}}]",
-                      "null")
-        CHUNK(
-            "\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"1}\"}},{\"index\":1,\"id\":"
-            "\"call_2\",\"function\":{\"name\":\"g\",\"arguments\":\"{}\"}}]",
-            "null")
-            CHUNK("", "\"tool_calls\"") "data: "
-                                        "{\"id\":\"c\",\"created\":5,\"model\":\"m\",\"choices\":[]"
-                                        ",\"usage\":{"
-                                        "\"prompt_tokens\":57,\"completion_tokens\":23,\"total_"
-                                        "tokens\":80,"
-                                        "\"prompt_tokens_details\":{\"cached_tokens\":32}}}\n\n"
-                                        "data: [DONE]\n\n";
+static const char *const chat[] = {
+    ": a comment\n\n",
+    CHUNK("\"role\":\"assistant\",\"content\":\"\"", "null"),
+    CHUNK("\"reasoning_content\":\"It müst\"", "null"),
+    CHUNK("\"reasoning_content\":\" be \\ud83d\\ude00.\"", "null"),
+    CHUNK("\"content\":\"Zwölf \\\"Boxer\\\"\"", "null"),
+    CHUNK("\"content\":\"\\u2028\\n\\ttail\"", "null"),
+    CHUNK("\"tool_calls\":[{\"index\":0,\"id\":\"call_1\",\"type\":\"function\",\"function\":{"
+          "\"name\":\"f\",\"arguments\":\"\"}}]",
+          "null"),
+    CHUNK("\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"{\\\"a\\\":\"}}]", "null"),
+    CHUNK("\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"1}\"}},{\"index\":1,\"id\":"
+          "\"call_2\",\"function\":{\"name\":\"g\",\"arguments\":\"{}\"}}]",
+          "null"),
+    CHUNK("", "\"tool_calls\""),
+    "data: "
+    "{\"id\":\"c\",\"created\":5,\"model\":\"m\",\"choices\":[],\"usage\":{\"prompt_tokens\":57,"
+    "\"completion_tokens\":23,\"total_tokens\":80,\"prompt_tokens_details\":{\"cached_tokens\":32}}"
+    "}\n\n",
+    "data: [DONE]\n\n",
+    NULL,
+};
 
 /* With CR LF, as some proxies make it. */
 #define BLOCK(name, rest) "event: " name "\r\ndata: {\"type\":\"" name "\"" rest "}\r\n\r\n"
 #define DELTA(index, delta) \
     BLOCK("content_block_delta", ",\"index\":" index ",\"delta\":{" delta "}")
 
-static const char messages[] = BLOCK(
-    "message_start",
-    ",\"message\":{\"id\":\"msg_1\",\"model\":\"m\",\"role\":\"assistant\",\"content\":[],"
-    "\"usage\":{\"input_tokens\":25,\"cache_read_input_tokens\":32,\"output_tokens\":1}}")
-    BLOCK("ping", "") BLOCK("content_block_start",
-                            ",\"index\":0,\"content_block\":{\"type\":\"thinking\","
-                            "\"thinking\":\"\",\"signature\":\"\"}")
-        DELTA("0", "\"type\":\"thinking_delta\",\"thinking\":\"It müst\"") DELTA(
-            "0", "\"type\":\"signature_delta\",\"signature\":\"c2ln\"") BLOCK("content_block_stop",
-                                                                              ",\"index\":0")
-            BLOCK("content_block_start",
-                  ",\"index\":1,\"content_block\":{\"type\":\"redacted_thinking\","
-                  "\"data\":\"c2VjcmV0\"}") BLOCK("content_block_stop", ",\"index\":1")
-                BLOCK("content_block_start",
-                      ",\"index\":2,\"content_block\":{\"type\":\"text\",\"text\":\"\"}")
-                    DELTA("2", "\"type\":\"text_delta\",\"text\":\"Zwölf \\\"Boxer\\\"\"") DELTA(
-                        "2", "\"type\":\"text_delta\",\"text\":\"\\ud83d\\ude00\\r\\n\"")
-                        BLOCK("content_block_stop", ",\"index\":2") BLOCK(
-                            "content_block_start",
-                            ",\"index\":3,\"content_block\":{\"type\":\"tool_use\",\"id\":"
-                            "\"toolu_1\",\"name\":\"f\",\"input\":{}}")
-                            DELTA("3",
-                                  "\"type\":\"input_json_delta\",\"partial_json\":\"{\\\"a\\\":\"")
-                                DELTA("3", "\"type\":\"input_json_delta\",\"partial_json\":\"1}\"")
-                                    BLOCK("content_block_stop", ",\"index\":3")
-                                        BLOCK("message_delta",
-                                              ",\"delta\":{\"stop_reason\":\"tool_use\"},"
-                                              "\"usage\":{\"output_tokens\":23}")
-                                            BLOCK("message_stop", "");
+static const char *const messages[] = {
+    BLOCK("message_start",
+          ",\"message\":{\"id\":\"msg_1\",\"model\":\"m\",\"role\":\"assistant\",\"content\":[],"
+          "\"usage\":{\"input_tokens\":25,\"cache_read_input_tokens\":32,\"output_tokens\":1}}"),
+    BLOCK("ping", ""),
+    BLOCK("content_block_start", ",\"index\":0,\"content_block\":{\"type\":\"thinking\","
+                                 "\"thinking\":\"\",\"signature\":\"\"}"),
+    DELTA("0", "\"type\":\"thinking_delta\",\"thinking\":\"It müst\""),
+    DELTA("0", "\"type\":\"signature_delta\",\"signature\":\"c2ln\""),
+    BLOCK("content_block_stop", ",\"index\":0"),
+    BLOCK("content_block_start",
+          ",\"index\":1,\"content_block\":{\"type\":\"redacted_thinking\",\"data\":\"c2VjcmV0\"}"),
+    BLOCK("content_block_stop", ",\"index\":1"),
+    BLOCK("content_block_start",
+          ",\"index\":2,\"content_block\":{\"type\":\"text\",\"text\":\"\"}"),
+    DELTA("2", "\"type\":\"text_delta\",\"text\":\"Zwölf \\\"Boxer\\\"\""),
+    DELTA("2", "\"type\":\"text_delta\",\"text\":\"\\ud83d\\ude00\\r\\n\""),
+    BLOCK("content_block_stop", ",\"index\":2"),
+    BLOCK("content_block_start", ",\"index\":3,\"content_block\":{\"type\":\"tool_use\",\"id\":"
+                                 "\"toolu_1\",\"name\":\"f\",\"input\":{}}"),
+    DELTA("3", "\"type\":\"input_json_delta\",\"partial_json\":\"{\\\"a\\\":\""),
+    DELTA("3", "\"type\":\"input_json_delta\",\"partial_json\":\"1}\""),
+    BLOCK("content_block_stop", ",\"index\":3"),
+    BLOCK("message_delta",
+          ",\"delta\":{\"stop_reason\":\"tool_use\"},\"usage\":{\"output_tokens\":23}"),
+    BLOCK("message_stop", ""),
+    NULL,
+};
 
 #define RESPONSE(status, usage)                                                              \
     ",\"response\":{\"id\":\"resp_1\",\"model\":\"m\",\"created_at\":5,\"status\":\"" status \
     "\",\"output\":[],\"usage\":" usage "}"
 #define ITEM(name, index, item) BLOCK(name, ",\"output_index\":" index ",\"item\":{" item "}")
 
-static const char responses[] = BLOCK("response.created", RESPONSE("in_progress", "null")) ITEM(
-    "response.output_item.added", "0", "\"id\":\"rs_1\",\"type\":\"reasoning\",\"summary\":[]")
-    BLOCK("response.reasoning_summary_text.delta", ",\"item_id\":\"rs_1\",\"output_index\":0,"
-                                                   "\"delta\":\"It müst\"")
-        ITEM("response.output_item.done", "0",
-             "\"id\":\"rs_1\",\"type\":\"reasoning\",\"summary\":[],\"encrypted_content\":\"c2ln\"")
-            ITEM("response.output_item.added", "1",
-                 "\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\",\"content\":[]")
-                BLOCK("response.output_text.delta",
-                      ",\"item_id\":\"msg_1\",\"output_index\":1,"
-                      "\"content_index\":0,\"delta\":\"Zwölf \\\"Boxer\\\"\"")
-                    BLOCK("response.refusal.delta", ",\"item_id\":\"msg_1\",\"output_index\":1,"
-                                                    "\"content_index\":1,\"delta\":\"n\\u00f6\"")
-                        ITEM("response.output_item.added", "2",
-                             "\"id\":\"fc_1\",\"type\":\"function_call\",\"call_id\":\"call_1\","
-                             "\"name\":\"f\","
-                             "\"arguments\":\"\"") BLOCK("response.function_call_arguments.delta",
-                                                         ",\"item_id\":\"fc_1\",\"output_index\":2,"
-                                                         "\"delta\":\"{\\\"a\\\":1}\"")
-                            ITEM("response.output_item.done", "2",
-                                 "\"id\":\"fc_1\",\"type\":\"function_call\",\"call_id\":\"call_"
-                                 "1\",\"name\":\"f\","
-                                 "\"arguments\":\"{\\\"a\\\":1}\"")
-                                BLOCK("response.completed",
-                                      RESPONSE("completed",
-                                               "{\"input_tokens\":57,\"output_tokens\":23,"
-                                               "\"input_tokens_details\":{\"cached_tokens\":32}}"));
+static const char *const responses[] = {
+    BLOCK("response.created", RESPONSE("in_progress", "null")),
+    ITEM("response.output_item.added", "0",
+         "\"id\":\"rs_1\",\"type\":\"reasoning\",\"summary\":[]"),
+    BLOCK("response.reasoning_summary_text.delta",
+          ",\"item_id\":\"rs_1\",\"output_index\":0,\"delta\":\"It müst\""),
+    ITEM("response.output_item.done", "0",
+         "\"id\":\"rs_1\",\"type\":\"reasoning\",\"summary\":[],\"encrypted_content\":\"c2ln\""),
+    ITEM("response.output_item.added", "1",
+         "\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\",\"content\":[]"),
+    BLOCK("response.output_text.delta", ",\"item_id\":\"msg_1\",\"output_index\":1,\"content_"
+                                        "index\":0,\"delta\":\"Zwölf \\\"Boxer\\\"\""),
+    BLOCK("response.refusal.delta",
+          ",\"item_id\":\"msg_1\",\"output_index\":1,\"content_index\":1,\"delta\":\"n\\u00f6\""),
+    ITEM("response.output_item.added", "2",
+         "\"id\":\"fc_1\",\"type\":\"function_call\",\"call_id\":\"call_1\",\"name\":\"f\","
+         "\"arguments\":\"\""),
+    BLOCK("response.function_call_arguments.delta",
+          ",\"item_id\":\"fc_1\",\"output_index\":2,\"delta\":\"{\\\"a\\\":1}\""),
+    ITEM("response.output_item.done", "2",
+         "\"id\":\"fc_1\",\"type\":\"function_call\",\"call_id\":\"call_1\",\"name\":\"f\","
+         "\"arguments\":\"{\\\"a\\\":1}\""),
+    BLOCK("response.completed",
+          RESPONSE("completed", "{\"input_tokens\":57,\"output_tokens\":23,\"input_tokens_"
+                                "details\":{\"cached_tokens\":32}}")),
+    NULL,
+};
 
-#define LINE(message, rest)                                                             \
+#define LINE(end, message, rest)                                                        \
     "{\"model\":\"m\",\"created_at\":\"2026-11-24T06:17:28.5Z\",\"message\":{\"role\":" \
-    "\"assistant\",\"content\":" message "}," rest "}"
+    "\"assistant\",\"content\":" message "}," rest "}" end
 
-static const char ollama[] = LINE("\"\",\"thinking\":\"It müst\"", "\"done\":false") "\n" LINE(
-    "\"Zwölf \\\"Boxer\\\"\"",
-    "\"done\":false") "\r\n\n" LINE("\"\\ud83d\\ude00\"",
-                                    "\"done\":false") "\n" LINE("\"\",\"tool_calls\":[{\"id\":"
-                                                                "\"call_1\",\"function\":{"
-                                                                "\"index\":0,\"name\":\"f\","
-                                                                "\"arguments\":{\"a\":1}}},{\"id\":"
-                                                                "\"call_2\",\"function\":{\"name\":"
-                                                                "\"g\","
-                                                                "\"arguments\":{}}}]",
-                                                                "\"done\":false") "\n" LINE("\"\"",
-                                                                                            "\"done"
-                                                                                            "\":"
-                                                                                            "true,"
-                                                                                            "\"done"
-                                                                                            "_reaso"
-                                                                                            "n\":"
-                                                                                            "\"stop"
-                                                                                            "\","
-                                                                                            "\"prom"
-                                                                                            "pt_"
-                                                                                            "eval_"
-                                                                                            "count"
-                                                                                            "\":57,"
-                                                                                            "\"eval"
-                                                                                            "_count"
-                                                                                            "\":23") "\n";
+static const char *const ollama[] = {
+    LINE("\n", "\"\",\"thinking\":\"It müst\"", "\"done\":false"),
+    LINE("\r\n\n", "\"Zwölf \\\"Boxer\\\"\"", "\"done\":false"),
+    LINE("\n", "\"\\ud83d\\ude00\"", "\"done\":false"),
+    LINE("\n",
+         "\"\",\"tool_calls\":[{\"id\":\"call_1\",\"function\":{\"index\":0,\"name\":\"f\","
+         "\"arguments\":{\"a\":1}}},{\"id\":\"call_2\",\"function\":{\"name\":\"g\",\"arguments\":{"
+         "}}}]",
+         "\"done\":false"),
+    LINE("\n", "\"\"",
+         "\"done\":true,\"done_reason\":\"stop\",\"prompt_eval_count\":57,\"eval_count\":23"),
+    NULL,
+};
 
 static void test_made_by_hand(void **state)
 {
     static const struct {
         const char *name;
         enum llm_dialect dialect;
-        const char *stream;
+        const char *const *events; /* up to NULL */
     } rows[] = {
         {"chat", LLM_OPENAI_CHAT, chat},
         {"messages", LLM_ANTHROPIC, messages},
@@ -335,8 +321,13 @@ static void test_made_by_hand(void **state)
     };
     (void)state;
 
-    for (size_t i = 0; i < COUNT(rows); i++)
-        cut_everywhere(rows[i].name, rows[i].dialect, view_str(rows[i].stream));
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct buf stream = BUF_MAX(1 << 16);
+        for (const char *const *event = rows[i].events; *event; event++)
+            buf_append(&stream, view_str(*event));
+        cut_everywhere(rows[i].name, rows[i].dialect, buf_view(&stream));
+        buf_done(&stream);
+    }
 }
 
 int main(void)
