@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "llm/models.h"
+#include "llm/proof.h"
 
 enum { BODY_SLACK = 1 << 20, ANSWER_BYTES = 64 << 20, NOTES_BYTES = 1024 };
 
@@ -122,12 +123,36 @@ static unsigned kind_of(const struct llm_ev *ev)
     return 0;
 }
 
+/* Tells the client whose thinking that was (see proof.h), so that it goes back to no other. */
+static bool put_proof(struct translation *t, const struct llm_ev *ev)
+{
+    struct llm_ev marked = {.kind = LLM_EV_SIGNATURE, .name = ev->name};
+
+    marked.text = llm_proof_mark(t->reader.dialect, ev, t->thinking_bytes, t->reader.arena);
+    t->thinking_bytes = 0;
+    return marked.text.n && t->client->event_write(&t->writer, &marked, t->out);
+}
+
+/* Thinking that its backend does not prove ends when something else is said. */
+static bool ends_thinking(const struct llm_ev *ev)
+{
+    return (kind_of(ev) & (LLM_EVENT_CONTENT | LLM_EVENT_FINISH | LLM_EVENT_DONE)) &&
+           ev->kind != LLM_EV_THINKING;
+}
+
 /* One neutral event on its way to the client. */
 static bool forward(void *arg, const struct llm_ev *ev)
 {
+    static const struct llm_ev unproved = {.kind = LLM_EV_SIGNATURE};
     struct translation *t = arg;
     unsigned kind = kind_of(ev);
 
+    if (ev->kind == LLM_EV_SIGNATURE)
+        return put_proof(t, ev);
+    if (t->thinking_bytes && ends_thinking(ev) && !put_proof(t, &unproved))
+        return false;
+    if (ev->kind == LLM_EV_THINKING)
+        t->thinking_bytes += ev->text.n;
     if (t->lines) /* Ollama tells times with each line */
         t->writer.now_ns = clock_wall_ms() * NS_PER_MS;
     t->kinds |= kind;

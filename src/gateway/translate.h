@@ -16,6 +16,7 @@ struct translation {
     /* of the event that is being read */
     struct buf *out, *end;
     unsigned kinds;
+    uint64_t thinking_bytes; /* of the thinking that is going on and has no proof yet */
 };
 
 /* What changes on the way to that backend's model. */

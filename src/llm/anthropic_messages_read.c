@@ -1,5 +1,6 @@
 #include "llm/anthropic.h"
 #include "llm/openai_chat.h"
+#include "llm/proof.h"
 
 #include <stdio.h>
 
@@ -15,6 +16,7 @@ struct parts {
 /* A block as it stands; which of its members count, its type says. */
 struct block {
     struct view type, text, id, name, input, cache_control, data, signature, thinking;
+    uint32_t at; /* of the block in the body */
     struct view media_type, url, source_data, source_type;
     bool has_text, has_source;
     int failed;
@@ -264,6 +266,17 @@ static bool keep_call(struct anthropic_request_reader *x, const struct block *b,
     return true;
 }
 
+static bool keep_thinking(struct anthropic_request_reader *x, const struct block *b,
+                          struct llm_part *part)
+{
+    part->kind = LLM_PART_THINKING;
+    part->redacted = view_eq(b->type, VIEW("redacted_thinking"));
+    part->text = b->thinking;
+    bool foreign = llm_proof_read(LLM_ANTHROPIC, part->redacted ? b->data : b->signature, part);
+    return !foreign || llm_proof_foreign(&x->n, llm_span_from(&x->r, b->at), x->a) ||
+           anthropic_no_memory(x->err);
+}
+
 static bool keep_block(struct anthropic_request_reader *x, const struct block *b,
                        struct parts *parts, bool nested)
 {
@@ -288,18 +301,9 @@ static bool keep_block(struct anthropic_request_reader *x, const struct block *b
                                      "Write the id of the call.");
         return keep_result(x, b, parts);
     }
-    if (!nested && view_eq(b->type, VIEW("thinking"))) {
-        part->kind = LLM_PART_THINKING;
-        part->text = b->thinking;
-        part->signature = b->signature;
-        return true;
-    }
-    if (!nested && view_eq(b->type, VIEW("redacted_thinking"))) {
-        part->kind = LLM_PART_THINKING;
-        part->redacted = true;
-        part->signature = b->data;
-        return true;
-    }
+    if (!nested &&
+        (view_eq(b->type, VIEW("thinking")) || view_eq(b->type, VIEW("redacted_thinking"))))
+        return keep_thinking(x, b, part);
     if (!b->type.n)
         return anthropic_missing(x, param_of(x, &p, "content.type"),
                                  "Write \"text\", \"image\", \"tool_use\" or \"tool_result\".");
@@ -328,6 +332,7 @@ static bool read_content(struct anthropic_request_reader *x, struct parts *parts
             return openai_chat_bad_type(
                 &x->r, param_of(x, &p, "content"),
                 "Write blocks such as {\"type\":\"text\",\"text\":\"...\"}.", x->err);
+        b.at = json_offset(&x->r);
         json_object_begin(&x->r, &o);
         while (json_object_next(&x->r, &o))
             if (!read_block_member(x, &o, &b, nested))

@@ -1,6 +1,7 @@
 /* Turns become messages that alternate: neighbours of one role are one message, results of tools
  * stand first in the user's, and system text leaves the turns altogether. */
 #include "llm/anthropic.h"
+#include "llm/proof.h"
 #include "json/writer.h"
 
 static void note_once(struct anthropic_request_writer *x, bool *noted, struct view text)
@@ -147,9 +148,9 @@ static bool leaves(struct anthropic_request_writer *x, const struct llm_part *pa
     case LLM_PART_REFUSAL:
         return part->text.n > 0;
     case LLM_PART_THINKING:
-        if (part->signature.n)
+        if (llm_proof_for(LLM_ANTHROPIC, part).n)
             return true;
-        if (part->text.n)
+        if (part->text.n || part->signature.n)
             note_once(x, &x->noted_reasoning, VIEW("reasoning of earlier turns dropped, "));
         return false;
     case LLM_PART_IMAGE:

@@ -1,6 +1,7 @@
 /* The same dialect on both sides: bytes pass, but for the model's name. */
 #include "llm/anthropic.h"
 #include "llm/openai_chat.h"
+#include "llm/proof.h"
 #include "json/writer.h"
 
 /* An event may come in several lines, where JSON has white space: each needs its field name. */
@@ -192,12 +193,11 @@ bool anthropic_request_pass(const struct llm_request *request, const struct llm_
                             struct arena *a, struct llm_body *ret_body, struct view *ret_notes,
                             struct error *err)
 {
-    struct llm_span span =
-        request->model_value.n ? request->model_value : find_model(request->body);
+    struct view body = llm_proof_pass(request, a);
 
-    if (!replace(request->body, span, rewrite->model, a, ret_body))
+    if (!body.n || !replace(body, find_model(body), rewrite->model, a, ret_body))
         return error_set(err, ERROR_NO_MEMORY,
                          "The request to the backend needs more memory than one exchange may use.");
-    *ret_notes = VIEW("");
+    *ret_notes = body.n < request->body.n ? VIEW("others' thinking dropped") : VIEW("");
     return true;
 }

@@ -343,6 +343,7 @@ static bool finish(struct anthropic_request_reader *x, bool count_only)
         x->n.turns++;
         x->n.n_turns--;
     }
+    x->n.keep_proof = true;
     x->n.include_usage = true; /* an answer without usage is none */
     return true;
 }

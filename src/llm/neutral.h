@@ -38,6 +38,7 @@ struct llm_part {
     struct view media_type, data; /* IMAGE: "image/png", base64 without white space */
     struct view detail;           /* IMAGE: low, high, auto */
     struct view signature;        /* THINKING: opaque proof of its origin; may be empty */
+    struct view made_by;          /* THINKING: the dialect of who proved it; see proof.h */
     bool redacted;                /* THINKING: `signature` is all there is */
     bool failed;                  /* RESULT: the tool reported an error */
     struct view cache_control;    /* raw JSON; a hint */
@@ -102,6 +103,9 @@ struct llm_neutral {
      * them (see llm_loss_of()). */
     struct view extras[LLM_MAX_EXTRAS];
     unsigned n_extras;
+    bool keep_proof;          /* the client can hand thinking's proof back */
+    struct llm_span *foreign; /* items of the body that were proved for others, in their order */
+    unsigned n_foreign;
 };
 
 /* What happens to a field that the other side cannot say. */

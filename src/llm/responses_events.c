@@ -218,6 +218,7 @@ static bool whole_item(struct events *x, const struct output_item *item, uint32_
             return false;
         return !item->encrypted.raw.n ||
                give(x, &(struct llm_ev){.kind = LLM_EV_SIGNATURE,
+                                        .id = json_decode(item->id, x->r->arena),
                                         .text = json_decode(item->encrypted, x->r->arena)});
     }
     if (!json_text_eq(item->type, VIEW("function_call")))

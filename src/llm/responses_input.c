@@ -1,4 +1,6 @@
 /* The `input` of a request: items become turns. */
+#include "llm/openai_chat.h"
+#include "llm/proof.h"
 #include "llm/responses.h"
 
 #include <stdio.h>
@@ -9,6 +11,7 @@
 /* One item, its members in whatever order they came. */
 struct item {
     struct view type, role, id, call_id, name, arguments, encrypted;
+    struct llm_span span;  /* in the body */
     struct json_text text; /* `content` or `output` as a string */
     bool has_text, has_role, has_call_id, has_name, has_arguments;
     struct view content, output, summary; /* as arrays, raw */
@@ -414,9 +417,9 @@ static bool add_reasoning(struct responses_input *x, const struct item *item)
         return false;
     part->id = item->id;
     part->text = text;
-    part->signature = item->encrypted;
     part->redacted = !text.n;
-    return true;
+    return !llm_proof_read(LLM_OPENAI_RESPONSES, item->encrypted, part) ||
+           llm_proof_foreign(x->n, item->span, x->a) || responses_no_memory(x->err);
 }
 
 /* What only this dialect knows: calls of the provider's own tools, and what they gave. */
@@ -459,9 +462,11 @@ static bool read_item(struct responses_input *x, struct json_reader *r)
     if (json_peek(r) != JSON_OBJECT)
         return json_skip(r) &&
                refuse(x, "", "is not an object.", "Write {\"role\":\"user\",\"content\":\"...\"}.");
+    uint32_t at = json_offset(r);
     json_object_begin(r, &o);
     while (ok && json_object_next(r, &o))
         ok = read_item_member(x, r, &o, &item);
+    item.span = llm_span_from(r, at);
     return ok && !json_failed(r) && add_item(x, &item);
 }
 

@@ -1,5 +1,6 @@
 /* Same dialect in and out: the bytes pass, but for the model's name. */
 #include "llm/openai_chat.h"
+#include "llm/proof.h"
 #include "llm/responses.h"
 
 /* ---- requests -------------------------------------------------------------------------------- */
@@ -39,15 +40,15 @@ bool responses_request_pass(const struct llm_request *request, const struct llm_
                             struct arena *a, struct llm_body *ret_body, struct view *ret_notes,
                             struct error *err)
 {
-    struct cuts c = {.body = request->body};
+    struct cuts c = {.body = llm_proof_pass(request, a)};
     struct view model = quoted(rewrite->model, a);
     struct json_reader r;
     struct json_object o;
     bool temperature = false, top_p = false;
 
-    if (!model.n)
+    if (!model.n || !c.body.n)
         return responses_no_memory(err);
-    json_begin(&r, request->body);
+    json_begin(&r, c.body);
     json_object_begin(&r, &o);
     while (json_object_next(&r, &o)) {
         bool name = json_key_is(&o, "model");
@@ -68,10 +69,11 @@ bool responses_request_pass(const struct llm_request *request, const struct llm_
     if (!json_end(&r))
         return json_error(&r, err);
     add_piece(&c.out, view_skip(c.body, c.at));
-    *ret_notes = temperature && top_p ? VIEW("temperature dropped, top_p dropped")
-                 : temperature        ? VIEW("temperature dropped")
-                 : top_p              ? VIEW("top_p dropped")
-                                      : VIEW("");
+    *ret_notes = temperature && top_p         ? VIEW("temperature dropped, top_p dropped")
+                 : temperature                ? VIEW("temperature dropped")
+                 : top_p                      ? VIEW("top_p dropped")
+                 : c.body.n < request->body.n ? VIEW("others' thinking dropped")
+                                              : VIEW("");
     *ret_body = c.out;
     return true;
 }

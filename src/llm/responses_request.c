@@ -393,8 +393,10 @@ static bool read_include(struct request_reader *x)
     while (json_array_next(&x->r, &array)) {
         if (json_peek(&x->r) != JSON_STRING)
             return openai_chat_bad_type(&x->r, VIEW("include"), "Write strings.", x->err);
-        if (json_string(&x->r, &text) && json_text_eq(text, VIEW("message.output_text.logprobs")))
-            x->n.logprobs = true;
+        if (!json_string(&x->r, &text))
+            continue;
+        x->n.logprobs |= json_text_eq(text, VIEW("message.output_text.logprobs"));
+        x->n.keep_proof |= json_text_eq(text, VIEW("reasoning.encrypted_content"));
     }
     return !json_failed(&x->r);
 }

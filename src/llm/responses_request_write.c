@@ -1,3 +1,4 @@
+#include "llm/proof.h"
 #include "llm/responses.h"
 
 #define TARGET "OpenAI Responses"
@@ -7,7 +8,7 @@ struct request_writer {
     struct buf *notes;
     struct error *err;
     unsigned turn;
-    bool noted_name, noted_cache, noted_failed;
+    bool noted_name, noted_cache, noted_failed, noted_proof;
 };
 
 void responses_put_raw(struct json_writer *w, struct view raw)
@@ -255,11 +256,15 @@ static void put_result(struct request_writer *x, const struct llm_part *result)
     json_put_close(j);
 }
 
+/* What is encrypted came with a summary; other reasoning is told as what it is. */
 static void put_reasoning(struct request_writer *x, const struct llm_part *part)
 {
     struct json_writer *j = &x->j;
+    struct view proof = llm_proof_for(LLM_OPENAI_RESPONSES, part);
 
-    if (!part->text.n && !part->signature.n)
+    if (part->signature.n && !proof.n)
+        note_once(x, &x->noted_proof, VIEW("others' signatures"));
+    if (!part->text.n && !proof.n)
         return;
     json_put_object(j);
     json_put_member_string(j, VIEW("type"), VIEW("reasoning"));
@@ -268,15 +273,18 @@ static void put_reasoning(struct request_writer *x, const struct llm_part *part)
     else
         put_id(j, "rs_", x->turn);
     json_put_key(j, VIEW("summary"));
-    json_put_raw(j, VIEW("[]"));
-    if (part->text.n) {
+    json_put_array(j);
+    if (part->text.n && proof.n)
+        put_text_part(j, VIEW("summary_text"), part->text);
+    json_put_close(j);
+    if (part->text.n && !proof.n) {
         json_put_key(j, VIEW("content"));
         json_put_array(j);
         put_text_part(j, VIEW("reasoning_text"), part->text);
         json_put_close(j);
     }
-    if (part->signature.n)
-        json_put_member_string(j, VIEW("encrypted_content"), part->signature);
+    if (proof.n)
+        json_put_member_string(j, VIEW("encrypted_content"), proof);
     json_put_close(j);
 }
 
@@ -403,12 +411,25 @@ static void put_sampling(struct request_writer *x, const struct llm_neutral *n, 
         llm_note(x->notes, VIEW("top_p"));
     else if (n->top_p.n)
         put_raw_member(&x->j, VIEW("top_p"), n->top_p);
-    if (n->logprobs) {
-        json_put_key(&x->j, VIEW("include"));
-        json_put_raw(&x->j, VIEW("[\"message.output_text.logprobs\"]"));
-        if (n->top_logprobs.n)
-            put_raw_member(&x->j, VIEW("top_logprobs"), n->top_logprobs);
-    }
+    if (n->logprobs && n->top_logprobs.n)
+        put_raw_member(&x->j, VIEW("top_logprobs"), n->top_logprobs);
+}
+
+/* Only models that reason know the proof, and only they are asked for an effort. */
+static void put_include(struct request_writer *x, const struct llm_neutral *n)
+{
+    struct view effort = effort_of(n);
+    bool proof = n->keep_proof && effort.n && !view_eq(effort, VIEW("none"));
+
+    if (!n->logprobs && !proof)
+        return;
+    json_put_key(&x->j, VIEW("include"));
+    json_put_array(&x->j);
+    if (n->logprobs)
+        json_put_string(&x->j, VIEW("message.output_text.logprobs"));
+    if (proof)
+        json_put_string(&x->j, VIEW("reasoning.encrypted_content"));
+    json_put_close(&x->j);
 }
 
 static void put_tier(struct request_writer *x, struct view tier)
@@ -443,6 +464,7 @@ static void put_options(struct request_writer *x, const struct llm_neutral *n,
     if (n->max_tokens)
         json_put_member_u64(j, VIEW("max_output_tokens"), n->max_tokens);
     put_sampling(x, n, rewrite->drop_sampling);
+    put_include(x, n);
     put_reasoning_options(x, n);
     if (n->metadata.n)
         put_raw_member(j, VIEW("metadata"), n->metadata);

@@ -267,7 +267,12 @@ static bool add_signature(struct llm_writer *w, struct view text, struct buf *ou
 {
     struct responses_item *item = text.n ? item_of(w, LLM_PART_THINKING, out) : NULL;
 
-    return !text.n || (item && keep(w, &item->signature, text));
+    if (!text.n)
+        return true;
+    if (!item || !keep(w, &item->signature, text))
+        return false;
+    close_open(w, out); /* the next thinking has a proof of its own */
+    return true;
 }
 
 static bool add_logprobs(struct llm_writer *w, struct view raw, struct buf *out)

@@ -123,7 +123,8 @@ def response_items(said):
     status = "incomplete" if said.finish in ("length", "filter") else "completed"
     if said.thinking:
         yield {"id": "rs_" + said.id, "type": "reasoning",
-               "summary": [{"type": "summary_text", "text": said.thinking}]}
+               "summary": [{"type": "summary_text", "text": said.thinking}],
+               **({"encrypted_content": said.signature} if said.signature else {})}
     content = []
     if said.text:
         content.append({"type": "output_text", "text": said.text, "annotations": [],

@@ -309,7 +309,7 @@ static void test_fatal(void **state)
                                .parallel_calls = -1,
                                .schema_strict = -1,
                                .thinking = -1};
-    struct llm_neutral rows[8];
+    static struct llm_neutral rows[8];
     static const char *const params[] = {"n",           "logprobs",     "response_format",
                                          "temperature", "messages",     "messages",
                                          "messages",    "tools[0].type"};

@@ -412,7 +412,7 @@ static const struct llm_ev script[] = {
 /* What the reader makes of what the writer wrote. */
 static const char script_read[] =
     "start id=resp_chatcmpl-7 name=au\"to\n"
-    "thinking [hm\n]\nthinking [m]\nsignature [proof]\ntext [Hel]\n"
+    "thinking [hm\n]\nthinking [m]\nsignature id=rs_chatcmpl-7_0 [proof]\ntext [Hel]\n"
     "logprobs [{\"token\":\"Hel\",\"logprob\":-0.5,\"top_logprobs\":[],"
     "\"bytes\":null}]\ntext [lo\"\n]\n"
     "call 0 id=call_1 name=f\narguments 0 [{\"a\"]\n"
@@ -486,7 +486,8 @@ static void test_write_plain(void **state)
     (void)state;
     play(true, a, &out);
     assert_true(OPS->plain_read(&r, buf_view(&out), describe, &got, &err));
-    assert_text(&got, "start id=resp_chatcmpl-7 name=au\"to\nthinking [hm\nm]\nsignature [proof]\n"
+    assert_text(&got, "start id=resp_chatcmpl-7 name=au\"to\nthinking [hm\nm]\nsignature "
+                      "id=rs_chatcmpl-7_0 [proof]\n"
                       "text [Hello\"\n]\nlogprobs [{\"token\":\"Hel\",\"bytes\":[72],"
                       "\"logprob\":-0.5,\"top_logprobs\":[]}]\n"
                       "call 0 id=call_1 name=f\narguments 0 [{\"a\":1}]\n"
