@@ -1,47 +1,16 @@
 #include "llm/anthropic.h"
 #include "llm/openai_chat.h"
-
-static bool take_string(struct json_reader *r, struct json_text *ret_text)
-{
-    if (json_peek(r) == JSON_STRING)
-        return json_string(r, ret_text);
-    json_skip(r);
-    return false;
-}
-
-static bool take_count(struct json_reader *r, uint32_t *ret_value)
-{
-    struct view raw;
-    uint64_t value;
-
-    if (json_peek(r) != JSON_NUMBER) {
-        json_skip(r);
-        return false;
-    }
-    if (!json_number(r, &raw) || !view_to_u64(raw, &value))
-        return false;
-    *ret_value = value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
-    return true;
-}
-
-/* An object comes next; anything else is passed over. */
-static bool begin_object(struct json_reader *r, struct json_object *o)
-{
-    if (json_peek(r) == JSON_OBJECT)
-        return json_object_begin(r, o);
-    json_skip(r);
-    return false;
-}
+#include "llm/take.h"
 
 static void read_details(struct json_reader *r, struct anthropic_usage *u)
 {
     struct json_object o;
 
-    if (!begin_object(r, &o))
+    if (!llm_take_begin(r, &o))
         return;
     while (json_object_next(r, &o)) {
         if (json_key_is(&o, "thinking_tokens"))
-            u->has_reasoning = take_count(r, &u->reasoning);
+            u->has_reasoning = llm_take_count(r, &u->reasoning);
         else
             json_skip(r);
     }
@@ -51,17 +20,17 @@ static void read_usage(struct json_reader *r, struct anthropic_usage *u)
 {
     struct json_object o;
 
-    if (!begin_object(r, &o))
+    if (!llm_take_begin(r, &o))
         return;
     while (json_object_next(r, &o)) {
         if (json_key_is(&o, "input_tokens"))
-            u->has_input = take_count(r, &u->input);
+            u->has_input = llm_take_count(r, &u->input);
         else if (json_key_is(&o, "output_tokens"))
-            u->has_output = take_count(r, &u->output);
+            u->has_output = llm_take_count(r, &u->output);
         else if (json_key_is(&o, "cache_read_input_tokens"))
-            u->has_cached = take_count(r, &u->cached);
+            u->has_cached = llm_take_count(r, &u->cached);
         else if (json_key_is(&o, "cache_creation_input_tokens"))
-            u->has_written = take_count(r, &u->written);
+            u->has_written = llm_take_count(r, &u->written);
         else if (json_key_is(&o, "output_tokens_details"))
             read_details(r, u);
         else
@@ -100,20 +69,20 @@ void anthropic_block_parse(struct json_reader *r, struct anthropic_block *b)
 {
     struct json_object o;
 
-    if (!begin_object(r, &o))
+    if (!llm_take_begin(r, &o))
         return;
     while (json_object_next(r, &o)) {
         if (json_key_is(&o, "type"))
-            take_string(r, &b->type);
+            llm_take_text(r, &b->type);
         else if (json_key_is(&o, "text") || json_key_is(&o, "partial_json") ||
                  json_key_is(&o, "thinking"))
-            take_string(r, &b->text);
+            llm_take_text(r, &b->text);
         else if (json_key_is(&o, "signature") || json_key_is(&o, "data"))
-            take_string(r, &b->signature);
+            llm_take_text(r, &b->signature);
         else if (json_key_is(&o, "id"))
-            take_string(r, &b->id);
+            llm_take_text(r, &b->id);
         else if (json_key_is(&o, "name"))
-            take_string(r, &b->name);
+            llm_take_text(r, &b->name);
         else if (json_key_is(&o, "input"))
             json_value(r, &b->input);
         else
@@ -125,11 +94,11 @@ static void read_stop_details(struct json_reader *r, struct anthropic_event *ev)
 {
     struct json_object o;
 
-    if (!begin_object(r, &o))
+    if (!llm_take_begin(r, &o))
         return;
     while (json_object_next(r, &o)) {
         if (json_key_is(&o, "explanation"))
-            take_string(r, &ev->explanation);
+            llm_take_text(r, &ev->explanation);
         else
             json_skip(r);
     }
@@ -140,19 +109,19 @@ static bool read_message_member(struct json_reader *r, const struct json_object 
                                 struct anthropic_event *ev)
 {
     if (json_key_is(o, "id"))
-        take_string(r, &ev->id);
+        llm_take_text(r, &ev->id);
     else if (json_key_is(o, "usage"))
         read_usage(r, &ev->usage);
     else if (json_key_is(o, "stop_reason"))
-        ev->has_stop_reason = take_string(r, &ev->stop_reason);
+        ev->has_stop_reason = llm_take_text(r, &ev->stop_reason);
     else if (json_key_is(o, "stop_sequence"))
-        ev->has_stop_sequence = take_string(r, &ev->stop_sequence);
+        ev->has_stop_sequence = llm_take_text(r, &ev->stop_sequence);
     else if (json_key_is(o, "stop_details"))
         read_stop_details(r, ev);
     else if (json_key_is(o, "model")) {
         json_peek(r);
         uint32_t at = json_offset(r);
-        take_string(r, &ev->model);
+        llm_take_text(r, &ev->model);
         ev->model_value = llm_span_from(r, at);
     } else {
         return false;
@@ -164,7 +133,7 @@ static void read_message(struct json_reader *r, struct anthropic_event *ev)
 {
     struct json_object o;
 
-    if (!begin_object(r, &o))
+    if (!llm_take_begin(r, &o))
         return;
     while (json_object_next(r, &o))
         if (!read_message_member(r, &o, ev))
@@ -176,16 +145,16 @@ static void read_delta(struct json_reader *r, struct anthropic_event *ev)
 {
     struct json_object o;
 
-    if (!begin_object(r, &o))
+    if (!llm_take_begin(r, &o))
         return;
     while (json_object_next(r, &o)) {
         if (json_key_is(&o, "text") || json_key_is(&o, "partial_json") ||
             json_key_is(&o, "thinking"))
-            take_string(r, &ev->block.text);
+            llm_take_text(r, &ev->block.text);
         else if (json_key_is(&o, "type"))
-            take_string(r, &ev->block.type);
+            llm_take_text(r, &ev->block.type);
         else if (json_key_is(&o, "signature"))
-            take_string(r, &ev->block.signature);
+            llm_take_text(r, &ev->block.signature);
         else if (json_key_is(&o, "stop_reason") || json_key_is(&o, "stop_sequence") ||
                  json_key_is(&o, "stop_details"))
             read_message_member(r, &o, ev);
@@ -223,10 +192,10 @@ static void read_member(struct json_reader *r, const struct json_object *o,
     struct json_text text;
 
     if (json_key_is(o, "type")) {
-        if (take_string(r, &text))
+        if (llm_take_text(r, &text))
             ev->type = type_of(text.raw);
     } else if (json_key_is(o, "index")) {
-        take_count(r, &ev->index);
+        llm_take_count(r, &ev->index);
     } else if (json_key_is(o, "delta")) {
         read_delta(r, ev);
     } else if (json_key_is(o, "content_block")) {

@@ -1,41 +1,9 @@
 /* The same dialect on both sides: bytes pass, but for the model's name. */
 #include "llm/anthropic.h"
 #include "llm/openai_chat.h"
+#include "llm/pass.h"
 #include "llm/proof.h"
 #include "json/writer.h"
-
-/* An event may come in several lines, where JSON has white space: each needs its field name. */
-static void append_lines(struct buf *out, struct view text)
-{
-    for (;;) {
-        size_t n = 0;
-        while (n < text.n && text.p[n] != '\n' && text.p[n] != '\r')
-            n++;
-        buf_append(out, view_first(text, n));
-        if (n == text.n)
-            return;
-        buf_append_lit(out, "\ndata: ");
-        text = view_skip(text, n + 1);
-    }
-}
-
-static void append_event(const struct llm_answer *answer, struct view name, struct view data,
-                         struct llm_span model, struct buf *out)
-{
-    if (name.n) {
-        buf_append_lit(out, "event: ");
-        buf_append(out, name);
-        buf_append_char(out, '\n');
-    }
-    buf_append_lit(out, "data: ");
-    if (model.n) {
-        append_lines(out, view_first(data, model.at));
-        json_quote(out, answer->model);
-        data = view_skip(data, model.at + model.n);
-    }
-    append_lines(out, data);
-    buf_append_lit(out, "\n\n");
-}
 
 static void keep_finish(struct llm_answer *answer, const struct anthropic_event *ev)
 {
@@ -92,7 +60,8 @@ bool anthropic_event_pass(struct llm_answer *answer, struct view name, struct vi
     if (kinds & LLM_EVENT_ERROR) {
         anthropic_upstream_error(data, err);
     } else {
-        append_event(answer, name, data, ev.model_value, out);
+        struct view there = view_of(data.p + ev.model_value.at, ev.model_value.n);
+        llm_pass_event(out, name, data, &(struct llm_swap){there, answer->model}, 1);
         if (!buf_ok(out))
             return error_set(err, ERROR_NO_MEMORY,
                              "An event of the answer does not fit into the client's buffer.");

@@ -1,5 +1,6 @@
 #include "llm/anthropic.h"
 #include "llm/openai_chat.h"
+#include "llm/take.h"
 
 bool anthropic_no_memory(struct error *err)
 {
@@ -37,17 +38,7 @@ bool anthropic_take_string(struct anthropic_request_reader *x, struct view param
 
 bool anthropic_take_flag(struct anthropic_request_reader *x, struct view param, int *ret_flag)
 {
-    bool value;
-
-    if (json_take_null(&x->r))
-        return true;
-    enum json_type type = json_peek(&x->r);
-    if (type != JSON_TRUE && type != JSON_FALSE)
-        return openai_chat_bad_type(&x->r, param, "Write true or false.", x->err);
-    if (!json_bool(&x->r, &value))
-        return false;
-    *ret_flag = value;
-    return true;
+    return llm_take_flag(&x->r, param, ret_flag, x->err);
 }
 
 bool anthropic_take_raw(struct anthropic_request_reader *x, struct view *ret_raw)
@@ -80,11 +71,7 @@ static bool take_count(struct anthropic_request_reader *x, struct view param, ui
 static bool take_number(struct anthropic_request_reader *x, struct view param,
                         struct view *ret_number)
 {
-    if (json_take_null(&x->r))
-        return true;
-    if (json_peek(&x->r) != JSON_NUMBER)
-        return openai_chat_bad_type(&x->r, param, "Write a number, or leave it out.", x->err);
-    return json_number(&x->r, ret_number);
+    return llm_take_number(&x->r, param, ret_number, x->err);
 }
 
 static bool read_model(struct anthropic_request_reader *x)

@@ -111,7 +111,7 @@ static void take_answer_member(struct answer_in *in, enum llm_embed_form form,
     if (openai && json_key_is(o, "data")) {
         take_vectors(in, true);
     } else if (openai && json_key_is(o, "usage")) {
-        openai_chat_usage(&in->r, &in->answer.usage);
+        openai_usage(&in->r, &in->answer.usage);
     } else if (!openai && json_key_is(o, "embeddings")) {
         take_vectors(in, false);
     } else if (form == LLM_EMBED_OLLAMA_OLD && json_key_is(o, "embedding")) {

@@ -1,5 +1,6 @@
 /* Requests in Ollama's native dialect: /api/chat and /api/generate. */
 #include "llm/ollama.h"
+#include "llm/take.h"
 
 static bool refuse(struct ollama_in *x, struct view param, const char *text, const char *hint)
 {
@@ -35,11 +36,7 @@ static bool take_extra(struct ollama_in *x, const struct json_object *o)
 
 static bool take_number(struct ollama_in *x, struct view param, struct view *ret_raw)
 {
-    if (json_take_null(&x->r))
-        return true;
-    if (json_peek(&x->r) != JSON_NUMBER)
-        return openai_chat_bad_type(&x->r, param, "Write a number.", x->err);
-    return json_number(&x->r, ret_raw);
+    return llm_take_number(&x->r, param, ret_raw, x->err);
 }
 
 static bool take_flag(struct ollama_in *x, struct view param, bool *ret_value)

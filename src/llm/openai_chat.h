@@ -28,9 +28,10 @@ bool openai_chat_bad_type(struct json_reader *r, struct view param, const char *
  * run has come to; 0 at first. Members are cut in their order (openai_chat_edit.c). */
 struct llm_span openai_chat_cut(struct view body, struct llm_span member, uint32_t *lead);
 
-/* Reads the value of a `usage` member; what is no object, and counts that are no numbers, are
- * passed over. `*ret_usage` changes only when a count stood there (openai_chat_usage.c). */
-void openai_chat_usage(struct json_reader *r, struct llm_usage *ret_usage);
+/* Reads the value of a `usage` member, in the words of chat completions or of responses; what is no
+ * object, and counts that are no numbers, are passed over. `*ret_usage` changes only when a count
+ * stood there (openai_chat_usage.c). */
+void openai_usage(struct json_reader *r, struct llm_usage *ret_usage);
 
 /* What a chunk of a stream, or a plain answer, says (openai_chat_choices.c). */
 struct openai_chat_chunk {

@@ -1,4 +1,5 @@
 #include "llm/openai_chat.h"
+#include "llm/pass.h"
 #include "json/writer.h"
 
 #define MAX_PIECES 5
@@ -47,21 +48,6 @@ static void keep(struct llm_answer *answer, const struct openai_chat_chunk *chun
     answer->text_bytes += chunk->text_bytes;
 }
 
-/* An event may come in several lines, where JSON has white space: each needs its field name. */
-static void append_lines(struct buf *out, struct view text)
-{
-    for (;;) {
-        size_t n = 0;
-        while (n < text.n && text.p[n] != '\n' && text.p[n] != '\r')
-            n++;
-        buf_append(out, view_first(text, n));
-        if (n == text.n)
-            return;
-        buf_append_lit(out, "\ndata: ");
-        text = view_skip(text, n + 1);
-    }
-}
-
 static void append_event(const struct llm_answer *answer, struct view data,
                          const struct openai_chat_chunk *chunk, struct buf *out)
 {
@@ -73,7 +59,7 @@ static void append_event(const struct llm_answer *answer, struct view data,
         if (i == p.model)
             json_quote(out, answer->model);
         else if (lines)
-            append_lines(out, p.at[i]);
+            llm_pass_lines(out, p.at[i]);
         else
             buf_append(out, p.at[i]);
     }

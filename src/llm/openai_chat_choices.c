@@ -157,7 +157,7 @@ static void read_member(struct chunk_reader *x, const struct json_object *o)
         x->chunk.model_value = llm_span_from(r, at);
     } else if (json_key_is(o, "usage")) {
         uint32_t at = o->key_at;
-        openai_chat_usage(r, &x->chunk.usage);
+        openai_usage(r, &x->chunk.usage);
         x->chunk.usage_member = llm_span_from(r, at);
     } else if (json_key_is(o, "error")) {
         if (!json_take_null(r)) {

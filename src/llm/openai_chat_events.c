@@ -366,7 +366,7 @@ static void read_member(struct event_reader *x, const struct json_object *o, str
     if (json_key_is(o, "choices")) {
         take_value(r, JSON_ARRAY, choices);
     } else if (json_key_is(o, "usage")) {
-        openai_chat_usage(r, &x->usage);
+        openai_usage(r, &x->usage);
     } else if (json_key_is(o, "error")) {
         x->failed |= json_peek(r) != JSON_NULL;
         json_skip(r);

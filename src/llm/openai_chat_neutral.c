@@ -1,6 +1,7 @@
 /* A chat request, read in full. Only translation needs it; openai_chat_request.c reads what Weir
  * itself must know. */
 #include "llm/openai_chat_neutral.h"
+#include "llm/take.h"
 
 bool neutral_no_memory(struct neutral_reader *x)
 {
@@ -46,35 +47,17 @@ bool neutral_string(struct neutral_reader *x, struct view param, struct view *re
 
 bool neutral_number(struct neutral_reader *x, struct view param, struct view *ret_raw)
 {
-    if (json_take_null(&x->r))
-        return true;
-    if (json_peek(&x->r) != JSON_NUMBER)
-        return openai_chat_bad_type(&x->r, param, "Write a number, or leave it out.", x->err);
-    return json_number(&x->r, ret_raw);
+    return llm_take_number(&x->r, param, ret_raw, x->err);
 }
 
 bool neutral_flag(struct neutral_reader *x, struct view param, int *ret_value)
 {
-    bool value;
-
-    if (json_take_null(&x->r))
-        return true;
-    enum json_type type = json_peek(&x->r);
-    if (type != JSON_TRUE && type != JSON_FALSE)
-        return openai_chat_bad_type(&x->r, param, "Write true or false.", x->err);
-    if (!json_bool(&x->r, &value))
-        return false;
-    *ret_value = value;
-    return true;
+    return llm_take_flag(&x->r, param, ret_value, x->err);
 }
 
 bool neutral_object(struct neutral_reader *x, struct view param, struct view *ret_raw)
 {
-    if (json_take_null(&x->r))
-        return true;
-    if (json_peek(&x->r) != JSON_OBJECT)
-        return openai_chat_bad_type(&x->r, param, "Write an object, or leave it out.", x->err);
-    return json_value(&x->r, ret_raw);
+    return llm_take_object(&x->r, param, ret_raw, x->err);
 }
 
 static bool read_bool(struct neutral_reader *x, struct view param, bool *ret_value)

@@ -1,25 +1,12 @@
 /* The messages of a chat request, read into turns. */
-#include "llm/openai_chat_neutral.h"
-#include "json/writer.h"
+#include "llm/openai_chat_turns.h"
 
 #include <stdio.h>
 
 /* How far back the call of a tool's result is looked for. */
 #define MAX_TURNS_BACK 64
 
-/* The parts of one message as they are found. */
-struct turn_reader {
-    struct neutral_reader *x;
-    struct llm_turn *turn;
-    unsigned room;
-    struct view tool_call_id, refusal, reasoning, name;
-    struct llm_part *calls; /* they stand behind the content, wherever they came */
-    unsigned n_calls, room_calls;
-    bool function; /* the role of before tools */
-    bool has_role, has_content, has_audio;
-};
-
-static struct view param_of(struct turn_reader *t, const char *field)
+struct view turn_param(struct turn_reader *t, const char *field)
 {
     struct neutral_reader *x = t->x;
 
@@ -27,12 +14,11 @@ static struct view param_of(struct turn_reader *t, const char *field)
     return view_str(x->param);
 }
 
-/* The field's name is put together only when it is needed: for an error. */
-static bool take_string(struct turn_reader *t, const char *field, struct view *ret_text)
+bool turn_string(struct turn_reader *t, const char *field, struct view *ret_text)
 {
     bool plain = json_peek(&t->x->r) == JSON_STRING;
 
-    return neutral_string(t->x, plain ? VIEW("messages") : param_of(t, field), ret_text);
+    return neutral_string(t->x, plain ? VIEW("messages") : turn_param(t, field), ret_text);
 }
 
 static struct llm_part *add_part(struct turn_reader *t, enum llm_part_kind kind)
@@ -74,13 +60,13 @@ static bool read_image(struct turn_reader *t, struct llm_part *part, struct view
     bool ok = true;
 
     if (json_peek(&x->r) != JSON_OBJECT) /* some clients write the address alone */
-        return take_string(t, "content.image_url", ret_url);
+        return turn_string(t, "content.image_url", ret_url);
     json_object_begin(&x->r, &o);
     while (ok && json_object_next(&x->r, &o)) {
         if (json_key_is(&o, "url"))
-            ok = take_string(t, "content.image_url.url", ret_url);
+            ok = turn_string(t, "content.image_url.url", ret_url);
         else if (json_key_is(&o, "detail"))
-            ok = take_string(t, "content.image_url.detail", &part->detail);
+            ok = turn_string(t, "content.image_url.detail", &part->detail);
         else
             ok = json_skip(&x->r);
     }
@@ -97,14 +83,14 @@ static bool set_part(struct turn_reader *t, struct llm_part *part, struct view t
         part->text = refusal;
     } else if (view_eq(type, VIEW("image_url")) || view_eq(type, VIEW("input_image"))) {
         if (!url.n)
-            return neutral_bad(t->x, param_of(t, "content.image_url.url"), "is missing",
+            return neutral_bad(t->x, turn_param(t, "content.image_url.url"), "is missing",
                                "Write the address of the image, or a data: URL.");
         set_image(part, url);
     } else if (type.n) {
         part->kind = LLM_PART_OTHER;
         part->name = type;
     } else {
-        return neutral_bad(t->x, param_of(t, "content.type"), "is missing",
+        return neutral_bad(t->x, turn_param(t, "content.type"), "is missing",
                            "Write \"text\", \"image_url\", \"input_audio\" or \"file\".");
     }
     return true;
@@ -118,7 +104,7 @@ static bool read_part(struct turn_reader *t)
     bool ok = true;
 
     if (json_peek(&x->r) != JSON_OBJECT)
-        return openai_chat_bad_type(&x->r, param_of(t, "content"),
+        return openai_chat_bad_type(&x->r, turn_param(t, "content"),
                                     "Write a part such as {\"type\":\"text\",\"text\":\"...\"}.",
                                     x->err);
     struct llm_part *part = add_part(t, LLM_PART_TEXT);
@@ -127,11 +113,11 @@ static bool read_part(struct turn_reader *t)
     json_object_begin(&x->r, &o);
     while (ok && json_object_next(&x->r, &o)) {
         if (json_key_is(&o, "type"))
-            ok = take_string(t, "content.type", &type);
+            ok = turn_string(t, "content.type", &type);
         else if (json_key_is(&o, "text"))
-            ok = take_string(t, "content.text", &part->text);
+            ok = turn_string(t, "content.text", &part->text);
         else if (json_key_is(&o, "refusal"))
-            ok = take_string(t, "content.refusal", &refusal);
+            ok = turn_string(t, "content.refusal", &refusal);
         else if (json_key_is(&o, "image_url"))
             ok = read_image(t, part, &url);
         else if (json_key_is(&o, "cache_control"))
@@ -161,7 +147,7 @@ static bool read_content(struct turn_reader *t)
     case JSON_ARRAY:
         break;
     default:
-        return openai_chat_bad_type(&x->r, param_of(t, "content"),
+        return openai_chat_bad_type(&x->r, turn_param(t, "content"),
                                     "Write a string or an array of parts.", x->err);
     }
     json_array_begin(&x->r, &array);
@@ -169,133 +155,6 @@ static bool read_content(struct turn_reader *t)
         if (!read_part(t))
             return false;
     return !json_failed(&x->r);
-}
-
-/* ---- calls ----------------------------------------------------------------------------------- */
-
-/* Arguments must be an object for most dialects. A model may have written something else, and the
- * client sends it back: it becomes the one member `arguments`. */
-static bool set_arguments(struct neutral_reader *x, struct llm_part *call, struct view text)
-{
-    struct json_reader r;
-    struct buf out = BUF_MAX(64u << 20);
-
-    while (text.n && strchr(" \t\r\n", text.p[0]))
-        text = view_skip(text, 1);
-    call->arguments = text.n ? text : VIEW("{}");
-    if (!text.n)
-        return true;
-    json_begin(&r, text);
-    enum json_type type = json_peek(&r);
-    bool json = json_skip(&r) && json_end(&r);
-    if (json && type == JSON_OBJECT)
-        return true;
-    buf_append_lit(&out, "{\"arguments\":");
-    if (json)
-        buf_append(&out, text);
-    else
-        json_quote(&out, text);
-    buf_append_char(&out, '}');
-    call->arguments = buf_ok(&out) ? arena_dup(x->a, buf_view(&out)) : VIEW("");
-    buf_done(&out);
-    return call->arguments.n || neutral_no_memory(x);
-}
-
-static bool read_function(struct turn_reader *t, struct llm_part *call)
-{
-    struct neutral_reader *x = t->x;
-    struct json_object o;
-    struct view arguments = VIEW_NONE;
-    bool ok = true;
-
-    if (json_peek(&x->r) != JSON_OBJECT)
-        return openai_chat_bad_type(&x->r, param_of(t, "tool_calls.function"),
-                                    "Write {\"name\":\"...\",\"arguments\":\"{}\"}.", x->err);
-    json_object_begin(&x->r, &o);
-    while (ok && json_object_next(&x->r, &o)) {
-        if (json_key_is(&o, "name"))
-            ok = take_string(t, "tool_calls.function.name", &call->name);
-        else if (!json_key_is(&o, "arguments"))
-            ok = json_skip(&x->r);
-        else if (json_peek(&x->r) == JSON_OBJECT) /* not by the book, but what else could it be */
-            ok = json_value(&x->r, &arguments);
-        else
-            ok = take_string(t, "tool_calls.function.arguments", &arguments);
-    }
-    return ok && !json_failed(&x->r) && set_arguments(x, call, arguments);
-}
-
-static struct llm_part *add_call(struct turn_reader *t)
-{
-    void *calls = t->calls;
-
-    if (!neutral_grow(t->x, &calls, t->n_calls, &t->room_calls, sizeof(struct llm_part)))
-        return NULL;
-    t->calls = calls;
-    struct llm_part *call = &t->calls[t->n_calls++];
-    *call = (struct llm_part){.kind = LLM_PART_CALL};
-    return call;
-}
-
-static bool read_call(struct turn_reader *t)
-{
-    struct neutral_reader *x = t->x;
-    struct llm_part *call = add_call(t);
-    struct view type = VIEW_NONE;
-    struct json_object o;
-    bool ok = true;
-
-    if (!call)
-        return false;
-    if (json_peek(&x->r) != JSON_OBJECT)
-        return openai_chat_bad_type(
-            &x->r, param_of(t, "tool_calls"),
-            "Write {\"id\":\"...\",\"type\":\"function\",\"function\":{...}}.", x->err);
-    json_object_begin(&x->r, &o);
-    while (ok && json_object_next(&x->r, &o)) {
-        if (json_key_is(&o, "id"))
-            ok = take_string(t, "tool_calls.id", &call->id);
-        else if (json_key_is(&o, "type"))
-            ok = take_string(t, "tool_calls.type", &type);
-        else if (json_key_is(&o, "function"))
-            ok = read_function(t, call);
-        else
-            ok = json_skip(&x->r);
-    }
-    if (!ok || json_failed(&x->r))
-        return false;
-    if (type.n && !view_eq(type, VIEW("function"))) { /* a custom tool's */
-        call->kind = LLM_PART_OTHER;
-        call->name = type;
-        return true;
-    }
-    return call->name.n || neutral_bad(x, param_of(t, "tool_calls.function.name"), "is missing",
-                                       "Write the name of the function that was called.");
-}
-
-static bool read_calls(struct turn_reader *t)
-{
-    struct neutral_reader *x = t->x;
-    struct json_array array;
-
-    if (json_take_null(&x->r))
-        return true;
-    if (json_peek(&x->r) != JSON_ARRAY)
-        return openai_chat_bad_type(&x->r, param_of(t, "tool_calls"), "Write an array of calls.",
-                                    x->err);
-    json_array_begin(&x->r, &array);
-    while (json_array_next(&x->r, &array))
-        if (!read_call(t))
-            return false;
-    return !json_failed(&x->r);
-}
-
-static bool read_function_call(struct turn_reader *t)
-{
-    if (json_take_null(&t->x->r))
-        return true;
-    struct llm_part *call = add_call(t);
-    return call && read_function(t, call);
 }
 
 /* ---- messages -------------------------------------------------------------------------------- */
@@ -316,7 +175,7 @@ static bool read_role(struct turn_reader *t)
     struct view text = VIEW_NONE;
 
     if (json_peek(&x->r) != JSON_STRING)
-        return openai_chat_bad_type(&x->r, param_of(t, "role"), want, x->err);
+        return openai_chat_bad_type(&x->r, turn_param(t, "role"), want, x->err);
     if (!neutral_string(x, VIEW("role"), &text))
         return false;
     for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
@@ -326,7 +185,7 @@ static bool read_role(struct turn_reader *t)
             t->has_role = true;
             return true;
         }
-    return neutral_bad(x, param_of(t, "role"), "is not a role that is known", want);
+    return neutral_bad(x, turn_param(t, "role"), "is not a role that is known", want);
 }
 
 static bool read_member(struct turn_reader *t, const struct json_object *o)
@@ -338,18 +197,18 @@ static bool read_member(struct turn_reader *t, const struct json_object *o)
     if (json_key_is(o, "content"))
         return t->has_content = read_content(t);
     if (json_key_is(o, "name"))
-        return take_string(t, "name", &t->name);
+        return turn_string(t, "name", &t->name);
     if (json_key_is(o, "tool_call_id"))
-        return take_string(t, "tool_call_id", &t->tool_call_id);
+        return turn_string(t, "tool_call_id", &t->tool_call_id);
     if (json_key_is(o, "tool_calls"))
-        return read_calls(t);
+        return turn_calls(t);
     if (json_key_is(o, "function_call"))
-        return read_function_call(t);
+        return turn_function_call(t);
     if (json_key_is(o, "refusal"))
-        return take_string(t, "refusal", &t->refusal);
+        return turn_string(t, "refusal", &t->refusal);
     if ((json_key_is(o, "reasoning_content") || json_key_is(o, "reasoning")) &&
         json_peek(&x->r) == JSON_STRING)
-        return take_string(t, "reasoning_content", &t->reasoning);
+        return turn_string(t, "reasoning_content", &t->reasoning);
     if (json_key_is(o, "audio"))
         t->has_audio = json_peek(&x->r) != JSON_NULL;
     return json_skip(&x->r);
@@ -458,7 +317,7 @@ static bool order_parts(struct turn_reader *t)
 
 static bool missing(struct turn_reader *t, const char *field, const char *hint)
 {
-    struct view param = param_of(t, field);
+    struct view param = turn_param(t, field);
 
     error_set(t->x->err, ERROR_MISSING_VALUE, "%.*s is missing.", VIEW_ARG(param));
     error_hint(t->x->err, "%s", hint);

@@ -1,6 +1,7 @@
 /* What a response object and an event say, as far as Weir must know. */
 #include "llm/openai_chat.h"
 #include "llm/responses.h"
+#include "llm/take.h"
 
 bool responses_protocol(const struct json_reader *r, struct error *err)
 {
@@ -22,74 +23,6 @@ void responses_upstream_error(struct view body, struct error *err)
                   "The backend answered with an error that says nothing.");
 }
 
-/* A string, or nothing when something else stands there. */
-static bool take_text(struct json_reader *r, struct json_text *ret_text)
-{
-    if (json_peek(r) == JSON_STRING)
-        return json_string(r, ret_text);
-    json_skip(r);
-    return false;
-}
-
-/* A count; what is no whole number is passed over. */
-static bool take_count(struct json_reader *r, uint32_t *ret_value)
-{
-    struct view raw;
-    uint64_t value;
-
-    if (json_peek(r) != JSON_NUMBER) {
-        json_skip(r);
-        return false;
-    }
-    if (!json_number(r, &raw) || !view_to_u64(raw, &value))
-        return false;
-    *ret_value = value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
-    return true;
-}
-
-static void take_detail(struct json_reader *r, struct view name, uint32_t *ret_value)
-{
-    struct json_object o;
-
-    if (json_peek(r) != JSON_OBJECT) {
-        json_skip(r);
-        return;
-    }
-    json_object_begin(r, &o);
-    while (json_object_next(r, &o)) {
-        if (view_eq(o.key, name))
-            take_count(r, ret_value);
-        else
-            json_skip(r);
-    }
-}
-
-static void take_usage(struct json_reader *r, struct llm_usage *ret_usage)
-{
-    struct llm_usage usage = {.reported = false};
-    struct json_object o;
-
-    if (json_peek(r) != JSON_OBJECT) {
-        json_skip(r);
-        return;
-    }
-    json_object_begin(r, &o);
-    while (json_object_next(r, &o)) {
-        if (json_key_is(&o, "input_tokens"))
-            usage.reported |= take_count(r, &usage.input);
-        else if (json_key_is(&o, "output_tokens"))
-            usage.reported |= take_count(r, &usage.output);
-        else if (json_key_is(&o, "input_tokens_details"))
-            take_detail(r, VIEW("cached_tokens"), &usage.cached);
-        else if (json_key_is(&o, "output_tokens_details"))
-            take_detail(r, VIEW("reasoning_tokens"), &usage.reasoning);
-        else
-            json_skip(r);
-    }
-    if (usage.reported)
-        *ret_usage = usage;
-}
-
 static void take_reason(struct json_reader *r, struct responses_object *ret)
 {
     struct json_object o;
@@ -101,7 +34,7 @@ static void take_reason(struct json_reader *r, struct responses_object *ret)
     json_object_begin(r, &o);
     while (json_object_next(r, &o)) {
         if (json_key_is(&o, "reason"))
-            take_text(r, &ret->reason);
+            llm_take_text(r, &ret->reason);
         else
             json_skip(r);
     }
@@ -130,29 +63,29 @@ static void take_object_member(struct json_reader *r, const struct json_object *
     struct json_text text;
 
     if (json_key_is(o, "id")) {
-        take_text(r, &ret->id);
+        llm_take_text(r, &ret->id);
     } else if (json_key_is(o, "model")) {
         json_peek(r);
         const char *at = r->at;
-        take_text(r, &ret->model);
+        llm_take_text(r, &ret->model);
         ret->model_raw = view_of(at, (size_t)(r->at - at));
     } else if (json_key_is(o, "status")) {
-        take_text(r, &ret->status);
+        llm_take_text(r, &ret->status);
     } else if (json_key_is(o, "created_at")) {
         take_time(r, &ret->created_s);
     } else if (json_key_is(o, "incomplete_details")) {
         take_reason(r, ret);
     } else if (json_key_is(o, "usage")) {
-        take_usage(r, &ret->usage);
+        openai_usage(r, &ret->usage);
     } else if (json_key_is(o, "max_output_tokens")) {
-        take_count(r, &ret->max_output_tokens);
+        llm_take_count(r, &ret->max_output_tokens);
     } else if (json_key_is(o, "output") && json_peek(r) == JSON_ARRAY) {
         json_value(r, &ret->output);
     } else if (json_key_is(o, "error")) {
         if (!json_take_null(r))
             json_value(r, &ret->error);
     } else if (json_key_is(o, "object")) {
-        if (take_text(r, &text))
+        if (llm_take_text(r, &text))
             ret->is_response = json_text_eq(text, VIEW("response"));
     } else {
         json_skip(r);
@@ -192,17 +125,17 @@ static void take_event_member(struct json_reader *r, const struct json_object *o
                               struct responses_event *ev)
 {
     if (json_key_is(o, "type")) {
-        take_text(r, &ev->type);
+        llm_take_text(r, &ev->type);
     } else if (json_key_is(o, "delta")) {
-        ev->has_delta = take_text(r, &ev->delta);
+        ev->has_delta = llm_take_text(r, &ev->delta);
     } else if (json_key_is(o, "text") || json_key_is(o, "arguments") || json_key_is(o, "refusal")) {
-        ev->has_text = take_text(r, &ev->text);
+        ev->has_text = llm_take_text(r, &ev->text);
     } else if (json_key_is(o, "item_id")) {
-        take_text(r, &ev->item_id);
+        llm_take_text(r, &ev->item_id);
     } else if (json_key_is(o, "output_index")) {
-        ev->has_output_index = take_count(r, &ev->output_index);
+        ev->has_output_index = llm_take_count(r, &ev->output_index);
     } else if (json_key_is(o, "summary_index")) {
-        take_count(r, &ev->summary_index);
+        llm_take_count(r, &ev->summary_index);
     } else if (json_key_is(o, "item") && json_peek(r) == JSON_OBJECT) {
         json_value(r, &ev->item);
     } else if (json_key_is(o, "response") && json_peek(r) == JSON_OBJECT) {

@@ -1,5 +1,6 @@
 /* Same dialect in and out: the bytes pass, but for the model's name. */
 #include "llm/openai_chat.h"
+#include "llm/pass.h"
 #include "llm/proof.h"
 #include "llm/responses.h"
 
@@ -90,60 +91,19 @@ static void keep_finish(struct llm_answer *answer, const struct responses_object
         answer->usage = o->usage;
 }
 
-/* An event may come in several lines, where JSON has white space: each needs its field name. */
-static void append_lines(struct buf *out, struct view text)
-{
-    for (;;) {
-        size_t n = 0;
-        while (n < text.n && text.p[n] != '\n' && text.p[n] != '\r')
-            n++;
-        buf_append(out, view_first(text, n));
-        if (n == text.n)
-            return;
-        buf_append_lit(out, "\ndata: ");
-        text = view_skip(text, n + 1);
-    }
-}
-
-/* A value of the answer that the client gets another one for. */
-struct swap {
-    struct view there; /* in the answer, with its quotes; empty: nothing to swap */
-    struct view instead;
-};
-
 #define SWAPS 2
 
 /* The model's name, and where Weir keeps the answer its id; in the order of the answer. */
 static void find_swaps(const struct llm_answer *answer, const struct responses_object *o,
-                       struct swap swaps[static SWAPS])
+                       struct llm_swap swaps[static SWAPS])
 {
-    struct swap model = {o->model_raw, answer->model}, id = {VIEW_NONE, answer->id};
+    struct llm_swap model = {o->model_raw, answer->model}, id = {VIEW_NONE, answer->id};
 
     if (answer->id.n && o->id.raw.n)
         id.there = view_of(o->id.raw.p - 1, o->id.raw.n + 2);
     bool id_first = id.there.n && (!model.there.n || id.there.p < model.there.p);
     swaps[0] = id_first ? id : model;
     swaps[1] = id_first ? model : id;
-}
-
-static void append_event(struct view name, struct view data, const struct swap swaps[static SWAPS],
-                         struct buf *out)
-{
-    if (name.n) {
-        buf_append_lit(out, "event: ");
-        buf_append(out, name);
-        buf_append_char(out, '\n');
-    }
-    buf_append_lit(out, "data: ");
-    for (unsigned i = 0; i < SWAPS; i++)
-        if (swaps[i].there.n) {
-            size_t before = (size_t)(swaps[i].there.p - data.p);
-            append_lines(out, view_first(data, before));
-            json_quote(out, swaps[i].instead);
-            data = view_skip(data, before + swaps[i].there.n);
-        }
-    append_lines(out, data);
-    buf_append_lit(out, "\n\n");
 }
 
 static unsigned kinds_of(const struct responses_event *ev)
@@ -170,7 +130,7 @@ bool responses_event_pass(struct llm_answer *answer, struct view name, struct vi
 {
     struct responses_event ev;
     struct responses_object o = {.created_s = 0};
-    struct swap swaps[SWAPS];
+    struct llm_swap swaps[SWAPS];
     struct json_reader r;
     unsigned kinds;
 
@@ -197,7 +157,7 @@ bool responses_event_pass(struct llm_answer *answer, struct view name, struct vi
         keep_finish(answer, &o);
     }
     find_swaps(answer, &o, swaps);
-    append_event(name, data, swaps, out);
+    llm_pass_event(out, name, data, swaps, SWAPS);
     if (!buf_ok(out))
         return error_set(err, ERROR_NO_MEMORY,
                          "An event of the answer does not fit into the client's buffer.");
@@ -258,7 +218,7 @@ bool responses_plain_pass(struct llm_answer *answer, struct view body, struct ar
 {
     struct responses_object o = {.created_s = 0};
     struct llm_body out = {.n = 0};
-    struct swap swaps[SWAPS];
+    struct llm_swap swaps[SWAPS];
     struct json_reader r;
     struct view rest = body;
 

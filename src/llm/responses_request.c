@@ -1,16 +1,6 @@
+#include "llm/responses_request.h"
 #include "llm/openai_chat.h"
-#include "llm/responses.h"
-
-struct request_reader {
-    struct json_reader r;
-    struct arena *a;
-    struct error *err;
-    struct llm_neutral n;
-    struct responses_input input;
-    struct llm_turn instructions;
-    struct view allowed; /* raw: the only tools that may be called */
-    bool has_model, has_input, has_prompt;
-};
+#include "llm/take.h"
 
 bool responses_no_memory(struct error *err)
 {
@@ -40,36 +30,22 @@ bool responses_string(struct json_reader *r, struct arena *a, struct view param,
     return true;
 }
 
-static bool string(struct request_reader *x, struct view param, struct view *ret_text)
+static bool string(struct responses_request_reader *x, struct view param, struct view *ret_text)
 {
     return responses_string(&x->r, x->a, param, ret_text, x->err);
 }
 
-static bool flag(struct request_reader *x, struct view param, int *ret_value)
+static bool flag(struct responses_request_reader *x, struct view param, int *ret_value)
 {
-    bool value;
-
-    if (json_take_null(&x->r))
-        return true;
-    enum json_type type = json_peek(&x->r);
-    if (type != JSON_TRUE && type != JSON_FALSE)
-        return openai_chat_bad_type(&x->r, param, "Write true or false.", x->err);
-    if (!json_bool(&x->r, &value))
-        return false;
-    *ret_value = value;
-    return true;
+    return llm_take_flag(&x->r, param, ret_value, x->err);
 }
 
-static bool number(struct request_reader *x, struct view param, struct view *ret_raw)
+static bool number(struct responses_request_reader *x, struct view param, struct view *ret_raw)
 {
-    if (json_take_null(&x->r))
-        return true;
-    if (json_peek(&x->r) != JSON_NUMBER)
-        return openai_chat_bad_type(&x->r, param, "Write a number, or leave it out.", x->err);
-    return json_number(&x->r, ret_raw);
+    return llm_take_number(&x->r, param, ret_raw, x->err);
 }
 
-static bool extra(struct request_reader *x, struct view name)
+bool responses_extra(struct responses_request_reader *x, struct view name)
 {
     if (x->n.n_extras == LLM_MAX_EXTRAS)
         return responses_bad(x->err, view_first(name, 60), "is one unknown field too many.",
@@ -80,12 +56,12 @@ static bool extra(struct request_reader *x, struct view name)
 }
 
 /* A field that no other dialect has: it counts unless it says nothing. */
-static bool unless_null(struct request_reader *x, struct view name)
+static bool unless_null(struct responses_request_reader *x, struct view name)
 {
-    return json_take_null(&x->r) || (json_skip(&x->r) && extra(x, name));
+    return json_take_null(&x->r) || (json_skip(&x->r) && responses_extra(x, name));
 }
 
-static bool read_model(struct request_reader *x)
+static bool read_model(struct responses_request_reader *x)
 {
     static const char want[] = "Write a model's name as a string, such as \"auto\".";
     struct json_text text;
@@ -103,7 +79,7 @@ static bool read_model(struct request_reader *x)
     return true;
 }
 
-static bool read_max_tokens(struct request_reader *x)
+static bool read_max_tokens(struct responses_request_reader *x)
 {
     struct view raw = VIEW_NONE;
     uint64_t value;
@@ -119,7 +95,7 @@ static bool read_max_tokens(struct request_reader *x)
     return true;
 }
 
-static bool read_instructions(struct request_reader *x)
+static bool read_instructions(struct responses_request_reader *x)
 {
     struct view text = VIEW_NONE;
 
@@ -134,166 +110,7 @@ static bool read_instructions(struct request_reader *x)
     return true;
 }
 
-static bool read_tool(struct request_reader *x, struct llm_tool *tool)
-{
-    struct json_object o;
-    struct view type = VIEW_NONE;
-    bool ok = true;
-
-    if (json_peek(&x->r) != JSON_OBJECT)
-        return openai_chat_bad_type(&x->r, VIEW("tools"), "Write an array of objects.", x->err);
-    tool->strict = -1;
-    json_object_begin(&x->r, &o);
-    while (ok && json_object_next(&x->r, &o)) {
-        if (json_key_is(&o, "type"))
-            ok = string(x, VIEW("tools.type"), &type);
-        else if (json_key_is(&o, "name") && json_peek(&x->r) == JSON_STRING)
-            ok = string(x, VIEW("tools.name"), &tool->name);
-        else if (json_key_is(&o, "description") && json_peek(&x->r) == JSON_STRING)
-            ok = string(x, VIEW("tools.description"), &tool->description);
-        else if (json_key_is(&o, "parameters") && json_peek(&x->r) == JSON_OBJECT)
-            ok = json_value(&x->r, &tool->parameters);
-        else if (json_key_is(&o, "strict"))
-            ok = flag(x, VIEW("tools.strict"), &tool->strict);
-        else
-            ok = json_skip(&x->r);
-    }
-    if (!ok || json_failed(&x->r))
-        return false;
-    if (!view_eq(type, VIEW("function"))) {
-        if (!type.n)
-            return responses_bad(x->err, VIEW("tools.type"), "is missing.", "Write \"function\".");
-        *tool = (struct llm_tool){.name = type, .strict = -1, .foreign = true};
-        return true;
-    }
-    if (!tool->name.n)
-        return responses_bad(x->err, VIEW("tools.name"), "is missing.",
-                             "Write the function's name beside its type, not in an object.");
-    return true;
-}
-
-static bool read_tools(struct request_reader *x)
-{
-    struct json_array array;
-    unsigned room = 0;
-
-    if (json_take_null(&x->r))
-        return true;
-    if (json_peek(&x->r) != JSON_ARRAY)
-        return openai_chat_bad_type(&x->r, VIEW("tools"), "Write an array of tools.", x->err);
-    json_array_begin(&x->r, &array);
-    while (json_array_next(&x->r, &array)) {
-        if (x->n.n_tools == room) {
-            unsigned more = room ? room * 2 : 4;
-            struct llm_tool *grown = arena_new_array(x->a, struct llm_tool, more);
-            if (!grown)
-                return responses_no_memory(x->err);
-            if (room)
-                memcpy(grown, x->n.tools, room * sizeof(*grown));
-            x->n.tools = grown;
-            room = more;
-        }
-        if (!read_tool(x, &x->n.tools[x->n.n_tools]))
-            return false;
-        x->n.n_tools++;
-    }
-    return !json_failed(&x->r);
-}
-
-static bool choice_mode(struct request_reader *x, struct view mode)
-{
-    if (view_eq(mode, VIEW("auto")))
-        x->n.choice = LLM_CHOICE_AUTO;
-    else if (view_eq(mode, VIEW("none")))
-        x->n.choice = LLM_CHOICE_NONE;
-    else if (view_eq(mode, VIEW("required")))
-        x->n.choice = LLM_CHOICE_ANY;
-    else
-        return responses_bad(x->err, VIEW("tool_choice"), "is not a choice that is known.",
-                             "Write \"auto\", \"none\", \"required\" or a function's name.");
-    return true;
-}
-
-static bool read_choice(struct request_reader *x)
-{
-    struct json_object o;
-    struct view type = VIEW_NONE, name = VIEW_NONE, mode = VIEW_NONE;
-    bool ok = true;
-
-    if (json_take_null(&x->r))
-        return true;
-    if (json_peek(&x->r) == JSON_STRING)
-        return string(x, VIEW("tool_choice"), &mode) && choice_mode(x, mode);
-    if (json_peek(&x->r) != JSON_OBJECT)
-        return openai_chat_bad_type(&x->r, VIEW("tool_choice"),
-                                    "Write \"auto\", \"none\", \"required\" or an object.", x->err);
-    json_object_begin(&x->r, &o);
-    while (ok && json_object_next(&x->r, &o)) {
-        if (json_key_is(&o, "type"))
-            ok = string(x, VIEW("tool_choice.type"), &type);
-        else if (json_key_is(&o, "name"))
-            ok = string(x, VIEW("tool_choice.name"), &name);
-        else if (json_key_is(&o, "mode"))
-            ok = string(x, VIEW("tool_choice.mode"), &mode);
-        else if (json_key_is(&o, "tools") && json_peek(&x->r) == JSON_ARRAY)
-            ok = json_value(&x->r, &x->allowed);
-        else
-            ok = json_skip(&x->r);
-    }
-    if (!ok || json_failed(&x->r))
-        return false;
-    if (view_eq(type, VIEW("allowed_tools")))
-        return choice_mode(x, mode);
-    x->allowed = VIEW_NONE;
-    if (!view_eq(type, VIEW("function"))) /* a tool of the provider's own */
-        return extra(x, VIEW("tool_choice"));
-    if (!name.n)
-        return responses_bad(x->err, VIEW("tool_choice.name"), "is missing.",
-                             "Write the name of the function.");
-    x->n.choice = LLM_CHOICE_NAMED;
-    x->n.choice_name = name;
-    return true;
-}
-
-static bool is_allowed(struct request_reader *x, const struct llm_tool *tool)
-{
-    struct json_reader r;
-    struct json_array array;
-    struct json_object o;
-    struct json_text text;
-    bool found = false;
-
-    json_begin(&r, x->allowed);
-    json_array_begin(&r, &array);
-    while (json_array_next(&r, &array)) {
-        if (json_peek(&r) != JSON_OBJECT) {
-            json_skip(&r);
-            continue;
-        }
-        json_object_begin(&r, &o);
-        while (json_object_next(&r, &o)) {
-            bool names = json_key_is(&o, "name") || (tool->foreign && json_key_is(&o, "type"));
-            if (!names || json_peek(&r) != JSON_STRING)
-                json_skip(&r);
-            else if (json_string(&r, &text))
-                found |= json_text_eq(text, tool->name);
-        }
-    }
-    return found;
-}
-
-/* allowed_tools asks the same as fewer tools do. */
-static void keep_allowed(struct request_reader *x)
-{
-    unsigned kept = 0;
-
-    for (unsigned i = 0; i < x->n.n_tools; i++)
-        if (is_allowed(x, &x->n.tools[i]))
-            x->n.tools[kept++] = x->n.tools[i];
-    x->n.n_tools = kept;
-}
-
-static bool read_format(struct request_reader *x)
+static bool read_format(struct responses_request_reader *x)
 {
     struct json_object o;
     struct view type = VIEW_NONE;
@@ -335,7 +152,7 @@ static bool read_format(struct request_reader *x)
     return true;
 }
 
-static bool read_text(struct request_reader *x)
+static bool read_text(struct responses_request_reader *x)
 {
     struct json_object o;
     bool ok = true;
@@ -357,7 +174,7 @@ static bool read_text(struct request_reader *x)
     return ok && !json_failed(&x->r);
 }
 
-static bool read_reasoning(struct request_reader *x)
+static bool read_reasoning(struct responses_request_reader *x)
 {
     struct json_object o;
     bool ok = true;
@@ -380,7 +197,7 @@ static bool read_reasoning(struct request_reader *x)
 }
 
 /* What the answer shall hold beyond its text; other dialects have logprobs only. */
-static bool read_include(struct request_reader *x)
+static bool read_include(struct responses_request_reader *x)
 {
     struct json_array array;
     struct json_text text;
@@ -401,7 +218,7 @@ static bool read_include(struct request_reader *x)
     return !json_failed(&x->r);
 }
 
-static bool read_metadata(struct request_reader *x)
+static bool read_metadata(struct responses_request_reader *x)
 {
     struct json_object o;
 
@@ -421,14 +238,14 @@ static bool read_metadata(struct request_reader *x)
 }
 
 /* Answers are not stored, so nothing can go on from one. */
-static bool read_stored(struct request_reader *x, struct view name, const char *hint)
+static bool read_stored(struct responses_request_reader *x, struct view name, const char *hint)
 {
     return json_take_null(&x->r) ||
            (json_skip(&x->r) &&
             responses_bad(x->err, name, "needs stored answers, and none are stored here.", hint));
 }
 
-static bool read_background(struct request_reader *x)
+static bool read_background(struct responses_request_reader *x)
 {
     int background = 0;
 
@@ -439,7 +256,7 @@ static bool read_background(struct request_reader *x)
                                         "Leave it out and wait, or set \"stream\": true.");
 }
 
-static bool read_flags(struct request_reader *x, const struct json_object *o)
+static bool read_flags(struct responses_request_reader *x, const struct json_object *o)
 {
     int value = 0;
 
@@ -448,10 +265,10 @@ static bool read_flags(struct request_reader *x, const struct json_object *o)
         x->n.stream = value > 0;
         return ok;
     }
-    return flag(x, VIEW("store"), &value) && (!value || extra(x, VIEW("store")));
+    return flag(x, VIEW("store"), &value) && (!value || responses_extra(x, VIEW("store")));
 }
 
-static bool read_rest(struct request_reader *x, const struct json_object *o)
+static bool read_rest(struct responses_request_reader *x, const struct json_object *o)
 {
     struct json_text text;
 
@@ -470,13 +287,13 @@ static bool read_rest(struct request_reader *x, const struct json_object *o)
     }
     if (json_key_is(o, "truncation") && json_peek(&x->r) == JSON_STRING)
         return json_string(&x->r, &text) &&
-               (json_text_eq(text, VIEW("disabled")) || extra(x, o->key));
+               (json_text_eq(text, VIEW("disabled")) || responses_extra(x, o->key));
     if (json_key_is(o, "stream_options")) /* obfuscation: padding of events */
         return json_skip(&x->r);
     return unless_null(x, o->key);
 }
 
-static bool read_member(struct request_reader *x, const struct json_object *o)
+static bool read_member(struct responses_request_reader *x, const struct json_object *o)
 {
     struct llm_neutral *n = &x->n;
 
@@ -491,9 +308,9 @@ static bool read_member(struct request_reader *x, const struct json_object *o)
     if (json_key_is(o, "stream") || json_key_is(o, "store"))
         return read_flags(x, o);
     if (json_key_is(o, "tools"))
-        return read_tools(x);
+        return responses_read_tools(x);
     if (json_key_is(o, "tool_choice"))
-        return read_choice(x);
+        return responses_read_choice(x);
     if (json_key_is(o, "parallel_tool_calls"))
         return flag(x, VIEW("parallel_tool_calls"), &n->parallel_calls);
     if (json_key_is(o, "text"))
@@ -527,7 +344,7 @@ static bool missing(struct error *err, struct view param, const char *hint)
 }
 
 /* The instructions stand before all else, wherever the member stood. */
-static bool prepend_instructions(struct request_reader *x)
+static bool prepend_instructions(struct responses_request_reader *x)
 {
     if (!x->instructions.n_parts)
         return true;
@@ -542,7 +359,7 @@ static bool prepend_instructions(struct request_reader *x)
     return true;
 }
 
-static bool finish(struct request_reader *x)
+static bool finish(struct responses_request_reader *x)
 {
     if (!x->has_model)
         return missing(x->err, VIEW("model"), "Write \"model\": \"auto\" or a model's name.");
@@ -551,7 +368,7 @@ static bool finish(struct request_reader *x)
     if (!prepend_instructions(x))
         return false;
     if (x->allowed.n)
-        keep_allowed(x);
+        responses_keep_allowed(x);
     if (!x->n.logprobs)
         x->n.top_logprobs = VIEW_NONE;
     if (arena_failed(x->a))
@@ -562,7 +379,7 @@ static bool finish(struct request_reader *x)
 bool responses_request_read(struct view body, struct arena *a, struct llm_neutral *ret,
                             struct error *err)
 {
-    struct request_reader x = {.a = a, .err = err};
+    struct responses_request_reader x = {.a = a, .err = err};
     struct json_object o;
     bool ok = true;
 
