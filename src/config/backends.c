@@ -6,8 +6,8 @@ enum { MAX_BACKENDS = 256, MAX_NODES = 64, MAX_MODELS = 1024 };
 /* Until backends_finish() takes the engine's own. */
 #define DIALECT_UNSAID ((enum llm_dialect)LLM_DIALECTS)
 
-static const char *const ability_names = "tools | images | schema";
-enum { ABILITY_NAMES = 3 };
+static const char *const ability_names = "tools | images | schema | embeddings";
+enum { ABILITY_NAMES = 4 };
 
 static bool read_node(struct load *l, const struct tree_node *node, struct config_url *ret_url)
 {
@@ -171,11 +171,12 @@ bool read_abilities(struct load *l, const struct tree_node *node, void *record)
     struct config_model *model = record;
     unsigned index;
 
-    if (!load_expect(l, node, TREE_LIST, "abilities", "write abilities: [tools, images, schema]"))
+    if (!load_expect(l, node, TREE_LIST, "abilities",
+                     "write abilities: [tools, images, schema] or [embeddings]"))
         return false;
     for (const struct tree_node *m = node->first; m; m = m->next) {
         if (m->kind != TREE_TEXT || !value_choice(m->text, ability_names, &index))
-            return load_fail(l, m, "write tools, images or schema", "an ability is %s",
+            return load_fail(l, m, "write tools, images, schema or embeddings", "an ability is %s",
                              load_found(l, m));
         model->abilities |= 1u << index;
     }

@@ -32,19 +32,25 @@ enum llm_dialect {
     LLM_OPENAI_RESPONSES,
     LLM_ANTHROPIC,
     LLM_OLLAMA,
-    LLM_OLLAMA_GENERATE, /* /api/generate: clients only */
+    /* Of clients only; llm_asked_in() says how a backend is asked for them. */
+    LLM_OLLAMA_GENERATE,    /* /api/generate */
+    LLM_OPENAI_COMPLETIONS, /* /v1/completions */
+    LLM_OPENAI_EMBEDDINGS,  /* /v1/embeddings */
+    LLM_OLLAMA_EMBED,       /* /api/embed */
+    LLM_OLLAMA_EMBEDDINGS,  /* /api/embeddings, of older clients */
 };
-#define LLM_DIALECTS         5
+#define LLM_DIALECTS         9
 #define LLM_BACKEND_DIALECTS 4
 
-/* "openai-chat", "openai-responses", "anthropic", "ollama", "ollama-generate" */
+/* "openai-chat", "openai-responses", "anthropic", "ollama", "ollama-generate", ... */
 const char *dialect_name(enum llm_dialect dialect);
 
 /* What a request can need and a model can have; bits. */
 enum ability {
     ABILITY_TOOLS = 1 << 0,
     ABILITY_IMAGES = 1 << 1,
-    ABILITY_SCHEMA = 1 << 2, /* answers bound to a JSON schema */
+    ABILITY_SCHEMA = 1 << 2,     /* answers bound to a JSON schema */
+    ABILITY_EMBEDDINGS = 1 << 3, /* vectors of texts; such a model answers no chat */
 };
 
 /* One entry of a backend's `models:`; what is 0 or NULL is taken from the engine or from the

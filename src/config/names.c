@@ -23,6 +23,10 @@ const char *dialect_name(enum llm_dialect dialect)
         [LLM_ANTHROPIC] = "anthropic",
         [LLM_OLLAMA] = "ollama",
         [LLM_OLLAMA_GENERATE] = "ollama-generate",
+        [LLM_OPENAI_COMPLETIONS] = "openai-completions",
+        [LLM_OPENAI_EMBEDDINGS] = "openai-embeddings",
+        [LLM_OLLAMA_EMBED] = "ollama-embed",
+        [LLM_OLLAMA_EMBEDDINGS] = "ollama-embeddings",
     };
     return names[dialect];
 }

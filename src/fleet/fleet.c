@@ -144,9 +144,8 @@ static void add_named(struct policy_backend *b, const struct config_backend *c,
                                  .loaded = reported && reported->loaded,
                                  .family = tokens_family(m->name)};
     out->window = m->window ? m->window : engine_window ? engine_window : facts.window;
-    out->abilities = m->abilities_known ? m->abilities
-                     : facts.known      ? facts.abilities
-                                        : ABILITY_TOOLS | ABILITY_IMAGES | ABILITY_SCHEMA;
+    /* An engine says more than a name does only of its own list. */
+    out->abilities = reported && !m->abilities_known ? reported->abilities : llm_model_abilities(m);
 }
 
 /* The models of all the backend's nodes, each once, in the order of the first that has it. A model

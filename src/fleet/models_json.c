@@ -9,6 +9,7 @@ enum { MAX_MODELS = 512, OLLAMA_UNLOADED_WINDOW = 4096 };
 struct entry {
     struct json_text name;
     uint64_t window;
+    bool embeds; /* by what the engine says of it */
 };
 
 static uint64_t read_count(struct json_reader *r)
@@ -43,6 +44,27 @@ static uint64_t read_meta(struct json_reader *r)
     return n_ctx;
 }
 
+/* Ollama: {"details": {"family": "nomic-bert"}}; models of that kind do nothing else. */
+static bool read_details(struct json_reader *r)
+{
+    struct json_object o;
+    struct json_text family;
+    bool embeds = false;
+
+    if (json_peek(r) != JSON_OBJECT) {
+        json_skip(r);
+        return false;
+    }
+    json_object_begin(r, &o);
+    while (json_object_next(r, &o)) {
+        if (json_key_is(&o, "family") && json_peek(r) == JSON_STRING)
+            embeds = json_string(r, &family) && view_ends(family.raw, VIEW("bert"));
+        else
+            json_skip(r);
+    }
+    return embeds;
+}
+
 static void read_entry(struct json_reader *r, struct entry *e)
 {
     struct json_object o;
@@ -57,6 +79,8 @@ static void read_entry(struct json_reader *r, struct entry *e)
             has_id |= id;
         } else if (json_key_is(&o, "max_model_len") || json_key_is(&o, "context_length")) {
             e->window = read_count(r);
+        } else if (json_key_is(&o, "details")) {
+            e->embeds = read_details(r);
         } else if (json_key_is(&o, "meta")) {
             uint64_t n_ctx = read_meta(r);
             e->window = n_ctx ? n_ctx : e->window;
@@ -78,8 +102,12 @@ static void add(struct node_models *out, const struct entry *e, bool ollama)
 {
     struct view name = json_decode(e->name, out->arena);
     struct llm_model_facts facts = llm_model_facts(name);
+    unsigned abilities = e->embeds     ? ABILITY_EMBEDDINGS
+                         : facts.known ? facts.abilities
+                                       : ABILITY_TOOLS | ABILITY_IMAGES | ABILITY_SCHEMA;
+    bool useless = facts.no_chat && !(abilities & ABILITY_EMBEDDINGS);
 
-    if (name.n == 0 || name.n > 256 || facts.embedding || out->n == MAX_MODELS || find(out, name))
+    if (name.n == 0 || name.n > 256 || useless || out->n == MAX_MODELS || find(out, name))
         return;
     uint32_t window = e->window > 0 && e->window < UINT32_MAX ? (uint32_t)e->window
                       : ollama                                ? OLLAMA_UNLOADED_WINDOW
@@ -87,8 +115,7 @@ static void add(struct node_models *out, const struct entry *e, bool ollama)
     out->models[out->n++] = (struct policy_model){
         .name = arena_dup(out->arena, name),
         .window = window,
-        .abilities =
-            facts.known ? facts.abilities : ABILITY_TOOLS | ABILITY_IMAGES | ABILITY_SCHEMA,
+        .abilities = abilities,
         .loaded = !ollama,
         .family = tokens_family(name),
     };

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "egress/egress.h"
 #include "fleet/models_json.h"
+#include "llm/models.h"
 #include "run/task.h"
 #include "json/writer.h"
 
@@ -136,7 +137,7 @@ struct node_models *probe_models(struct node *n, const struct config_backend *ba
 }
 
 bool probe_completion(struct node *n, const struct config_backend *backend, struct view model,
-                      int64_t timeout_ms, struct error *err)
+                      bool embeds, int64_t timeout_ms, struct error *err)
 {
     struct arena *a = arena_new(PROBE_ARENA_BYTES);
     struct buf body = BUF_MAX(4096);
@@ -146,10 +147,11 @@ bool probe_completion(struct node *n, const struct config_backend *backend, stru
         return error_set(err, ERROR_NO_MEMORY, "no memory for a probe");
     buf_append_lit(&body, "{\"model\":");
     json_quote(&body, model);
-    buf_append_lit(&body,
-                   ",\"max_tokens\":1,\"messages\":[{\"role\":\"user\",\"content\":\"ping\"}]}");
-    bool ok = ask(n, backend, "POST", "/v1/chat/completions", buf_view(&body), timeout_ms, a,
-                  &answer, err);
+    buf_append(&body, embeds ? VIEW(",\"input\":\"ping\"}")
+                             : VIEW(",\"max_tokens\":1,\"messages\":"
+                                    "[{\"role\":\"user\",\"content\":\"ping\"}]}"));
+    bool ok = ask(n, backend, "POST", embeds ? "/v1/embeddings" : "/v1/chat/completions",
+                  buf_view(&body), timeout_ms, a, &answer, err);
     buf_done(&body);
     arena_free(a);
     return ok;
@@ -203,16 +205,32 @@ static void first_look_done(struct watch *w)
         fleet_set_known(p->fleet);
 }
 
-/* The first model of the node that can chat, for the half-open probe. */
-static struct view any_model(struct node *n, const struct config_backend *b, struct arena *a)
-{
-    struct view name = b->n_models ? b->models[0].name : VIEW_NONE;
-    struct node_models *m = name.n ? NULL : node_models_ref(n);
+struct probed {
+    struct view name;
+    bool embeds;
+};
 
-    if (m && m->n > 0)
-        name = arena_dup(a, m->models[0].name);
+static void consider(struct probed *p, struct view name, unsigned abilities)
+{
+    bool embeds = (abilities & ABILITY_EMBEDDINGS) != 0;
+
+    if (p->name.n == 0 || (p->embeds && !embeds))
+        *p = (struct probed){.name = name, .embeds = embeds};
+}
+
+/* The first model of the node that can chat, for the half-open probe; else its first. */
+static struct probed any_model(struct node *n, const struct config_backend *b, struct arena *a)
+{
+    struct probed p = {.embeds = false};
+    struct node_models *m = b->n_models ? NULL : node_models_ref(n);
+
+    for (unsigned i = 0; i < b->n_models; i++)
+        consider(&p, b->models[i].name, llm_model_abilities(&b->models[i]));
+    for (unsigned i = 0; m && i < m->n; i++)
+        consider(&p, m->models[i].name, m->models[i].abilities);
+    p.name = p.name.n ? arena_dup(a, p.name) : VIEW_NONE;
     node_models_unref(m);
-    return name;
+    return p;
 }
 
 /* Asks an open node whether it is back; true when it is. */
@@ -221,9 +239,12 @@ static bool probe_open(struct watch *w, struct error *err)
     struct arena *a = arena_new(PROBE_ARENA_BYTES);
     bool ok = a != NULL;
 
-    struct view model = ok ? any_model(w->node, w->backend, a) : VIEW_NONE;
-    if (ok && w->node->side == SIDE_INSIDE && model.n > 0)
-        ok = probe_completion(w->node, w->backend, model, COMPLETION_TIMEOUT_MS, err);
+    struct probed model = {.embeds = false};
+    if (ok)
+        model = any_model(w->node, w->backend, a);
+    if (ok && w->node->side == SIDE_INSIDE && model.name.n > 0)
+        ok = probe_completion(w->node, w->backend, model.name, model.embeds, COMPLETION_TIMEOUT_MS,
+                              err);
     arena_free(a);
     return ok;
 }

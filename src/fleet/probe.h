@@ -22,6 +22,6 @@ void prober_stop(struct prober *p);
 struct node_models *probe_models(struct node *n, const struct config_backend *backend,
                                  int64_t timeout_ms, struct error *err) MUST_CHECK;
 
-/* One token of a real completion. */
+/* One token of a real completion; of a model that `embeds` the vector of a word. */
 bool probe_completion(struct node *n, const struct config_backend *backend, struct view model,
-                      int64_t timeout_ms, struct error *err) MUST_CHECK;
+                      bool embeds, int64_t timeout_ms, struct error *err) MUST_CHECK;

@@ -3,6 +3,7 @@
 #include "economics/prices.h"
 #include "gateway/exchange.h"
 #include "gateway/log.h"
+#include "llm/models.h"
 #include "llm/tokens.h"
 #include "run/task.h"
 
@@ -92,6 +93,17 @@ static int64_t would_cost(const struct exchange *x, unsigned backend, struct vie
     return inside_cost(x, backend, share_ns);
 }
 
+/* The backend's first model that could have done the same kind of work; NULL: it has none. */
+static const struct config_model *alike(const struct exchange *x, const struct config_backend *b)
+{
+    bool embeds = (x->facts.needs & LLM_NEED_EMBEDDINGS) != 0;
+
+    for (unsigned i = 0; i < b->n_models; i++)
+        if (((llm_model_abilities(&b->models[i]) & ABILITY_EMBEDDINGS) != 0) == embeds)
+            return &b->models[i];
+    return NULL;
+}
+
 /* The best candidate of the other side: the plan's, or where the plan has none of that side the
  * first model of the first backend there. */
 static void other_side(const struct exchange *x, const struct llm_usage *usage,
@@ -110,10 +122,11 @@ static void other_side(const struct exchange *x, const struct llm_usage *usage,
     }
     for (unsigned i = 0; i < x->config->n_backends; i++) {
         const struct config_backend *b = &x->config->backends[i];
-        if (b->side != other || b->n_models == 0)
+        const struct config_model *m = b->side == other ? alike(x, b) : NULL;
+        if (!m)
             continue;
-        r->other_model = b->models[0].name;
-        r->other_cost_nano = would_cost(x, i, b->models[0].name, usage);
+        r->other_model = m->name;
+        r->other_cost_nano = would_cost(x, i, m->name, usage);
         return;
     }
 }

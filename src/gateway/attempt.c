@@ -24,6 +24,7 @@ enum outcome { OUTCOME_ANSWERED, OUTCOME_NEXT, OUTCOME_NEXT_MODEL, OUTCOME_FINAL
 struct attempt {
     const struct plan_candidate *candidate;
     const struct config_backend *backend;
+    enum llm_dialect asked; /* the dialect in which this backend is asked */
     struct node_use use;
     struct http_call call;
     struct arena *arena;
@@ -56,8 +57,8 @@ static struct view upstream_head(struct exchange *x, const struct attempt *t, si
 
     buf_append_lit(&head, "POST ");
     buf_append(&head, url->prefix);
-    buf_append(&head, llm_dialect(t->backend->dialect)->path);
-    if (x->head->query.n && t->backend->dialect == x->dialect) {
+    buf_append(&head, llm_dialect(t->asked)->path);
+    if (x->head->query.n && t->asked == x->dialect) {
         buf_append_char(&head, '?');
         buf_append(&head, x->head->query);
     }
@@ -78,7 +79,7 @@ static struct view upstream_head(struct exchange *x, const struct attempt *t, si
         buf_append_lit(&head, "anthropic-version: 2023-06-01\r\n");
     http_header_line(&head, VIEW("x-request-id"), x->request_id);
     for (unsigned i = 0; i < x->head->n_headers; i++)
-        if (heads_pass_up(x->head->headers[i].name, x->dialect, t->backend->dialect))
+        if (heads_pass_up(x->head->headers[i].name, x->dialect, t->asked))
             http_header_line(&head, x->head->headers[i].name, x->head->headers[i].value);
     buf_append_lit(&head, "\r\n");
     struct view text = buf_ok(&head) ? arena_dup(t->arena, buf_view(&head)) : VIEW_NONE;
@@ -94,7 +95,9 @@ static bool send_request(struct exchange *x, struct attempt *t)
     int64_t first_ns =
         x->request.stream ? t->began_ns + t->backend->first_token_ms * NS_PER_MS : t->deadline_ns;
 
-    if (!translate_request(x, t->backend, &rewrite, t->arena, &body))
+    if (!llm_asked_in(x->dialect, t->backend->dialect, t->backend->engine, &t->asked))
+        return error_set(&x->error, ERROR_INTERNAL, "the plan has a backend that cannot be asked");
+    if (!translate_request(x, t->asked, &rewrite, t->arena, &body))
         return false;
     struct http_request_out request = {
         .head = upstream_head(x, t, body.bytes), .body = body.pieces, .n_body = body.n};
@@ -124,7 +127,7 @@ static bool is_stream(const struct http_head *head, enum llm_dialect dialect)
 {
     struct view type = http_header_get(head, VIEW("content-type"));
     struct view wanted =
-        dialect == LLM_OLLAMA ? VIEW("application/x-ndjson") : VIEW("text/event-stream");
+        translate_by_lines(dialect) ? VIEW("application/x-ndjson") : VIEW("text/event-stream");
     return view_eq_nocase(view_first(type, wanted.n), wanted);
 }
 
@@ -185,16 +188,16 @@ static enum deliver_result receive(struct exchange *x, struct attempt *t)
                                     .hide_usage = !x->request.include_usage};
     if (status != 200) {
         x->answer.usage.reported = true; /* nobody charges for what was refused */
-        return deliver_refusal(x, &t->call, t->deadline_ns, t->backend, t->arena,
+        return deliver_refusal(x, &t->call, t->deadline_ns, t->asked, t->arena,
                                may_go_on(x, t->candidate));
     }
     if (!x->request.stream)
-        return deliver_plain(x, &t->call, t->backend, t->deadline_ns, t->arena);
-    if (!is_stream(&t->call.head, t->backend->dialect)) {
+        return deliver_plain(x, &t->call, t->asked, t->deadline_ns, t->arena);
+    if (!is_stream(&t->call.head, t->asked)) {
         error_set(&x->error, ERROR_UPSTREAM_PROTOCOL, "a stream was asked for and none came");
         return DELIVER_FAILED;
     }
-    return deliver_stream(x, &t->call, t->backend,
+    return deliver_stream(x, &t->call, t->asked, t->backend->between_tokens_ms * NS_PER_MS,
                           t->began_ns + t->backend->first_token_ms * NS_PER_MS, t->deadline_ns);
 }
 
@@ -217,11 +220,13 @@ static void write_attempt(struct exchange *x, const struct attempt *t, struct vi
     json_put_close(&w);
 }
 
-/* Whether a failed attempt speaks against the node itself; not when it only lacks the model. */
+/* Whether a failed attempt speaks against the node itself; not when it only lacks the model or the
+ * endpoint. */
 static bool blames_node(const struct exchange *x, const struct attempt *t)
 {
-    bool lacks = x->error.code == ERROR_UPSTREAM_STATUS &&
-                 (t->call.head.status == 404 || t->call.head.status == 405);
+    bool lacks =
+        x->error.code == ERROR_UPSTREAM_STATUS &&
+        (t->call.head.status == 404 || t->call.head.status == 405 || t->call.head.status == 501);
     return !lacks;
 }
 

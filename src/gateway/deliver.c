@@ -25,15 +25,15 @@ enum {
 /* ---- heads ---------------------------------------------------------------------------------- */
 
 static void keep_upstream_heads(struct exchange *x, const struct http_head *head,
-                                const struct config_backend *backend)
+                                enum llm_dialect asked)
 {
     struct buf b = BUF_MAX(32 * 1024);
 
     for (unsigned i = 0; i < head->n_headers; i++)
-        if (heads_pass_down(head->headers[i].name, x->dialect, backend->dialect))
+        if (heads_pass_down(head->headers[i].name, x->dialect, asked))
             http_header_line(&b, head->headers[i].name, head->headers[i].value);
     struct view id = http_header_get(head, VIEW("request-id"));
-    if (id.n > 0 && backend->dialect == x->dialect)
+    if (id.n > 0 && asked == x->dialect)
         x->upstream_request_id = arena_dup(x->arena, id);
     x->upstream_heads = b.len && buf_ok(&b) ? arena_dup(x->arena, buf_view(&b)) : VIEW_NONE;
     buf_done(&b);
@@ -110,7 +110,7 @@ static bool read_whole(struct exchange *x, struct http_call *call, size_t max, i
 }
 
 enum deliver_result deliver_plain(struct exchange *x, struct http_call *call,
-                                  const struct config_backend *backend, int64_t deadline_ns,
+                                  enum llm_dialect asked, int64_t deadline_ns,
                                   struct arena *attempt)
 {
     struct translation t;
@@ -119,13 +119,13 @@ enum deliver_result deliver_plain(struct exchange *x, struct http_call *call,
 
     if (!read_whole(x, call, x->config->max_answer, deadline_ns, attempt, &body))
         return DELIVER_FAILED;
-    translate_begin(&t, x, backend, true, attempt);
+    translate_begin(&t, x, asked, true, attempt);
     bool ok = translate_plain(&t, body, attempt, &out, &x->error);
     translate_done(&t);
     if (!ok)
         return DELIVER_FAILED;
     x->first_token_ns = loop_now_ns();
-    keep_upstream_heads(x, &call->head, backend);
+    keep_upstream_heads(x, &call->head, asked);
     x->held[0] = deliver_head(x, 200, VIEW("application/json"), out.bytes);
     if (x->held[0].n == 0 && !no_memory(x))
         return DELIVER_FAILED;
@@ -150,8 +150,7 @@ static struct view translated_refusal(struct exchange *x, struct view body, int 
 }
 
 enum deliver_result deliver_refusal(struct exchange *x, struct http_call *call, int64_t deadline_ns,
-                                    const struct config_backend *backend, struct arena *attempt,
-                                    bool may_go_on)
+                                    enum llm_dialect asked, struct arena *attempt, bool may_go_on)
 {
     struct view body, type = http_header_get(&call->head, VIEW("content-type"));
 
@@ -159,12 +158,12 @@ enum deliver_result deliver_refusal(struct exchange *x, struct http_call *call, 
         return DELIVER_FAILED;
     if (may_go_on && llm_error_is_too_long(body))
         return DELIVER_TOO_LONG;
-    if (backend->dialect != x->dialect) {
+    if (asked != x->dialect) {
         body = translated_refusal(x, body, call->head.status);
         type = VIEW("application/json");
     }
     x->outcome = view_str(error_info(ERROR_UPSTREAM_REJECTED)->wire);
-    keep_upstream_heads(x, &call->head, backend);
+    keep_upstream_heads(x, &call->head, asked);
     x->held[0] =
         deliver_head(x, call->head.status, type.n ? type : VIEW("application/json"), body.n);
     if (x->held[0].n == 0 && !no_memory(x))
@@ -179,7 +178,7 @@ enum deliver_result deliver_refusal(struct exchange *x, struct http_call *call, 
 struct relay {
     struct exchange *x;
     struct http_call *call;
-    const struct config_backend *backend;
+    enum llm_dialect asked; /* the upstream's */
     struct translation *translation;
     bool by_lines; /* the upstream's stream is NDJSON, not server-sent events */
     struct sse_reader events;
@@ -292,7 +291,7 @@ static bool send_events(struct relay *r)
     if (!x->streaming) {
         if (!(r->seen & (LLM_EVENT_CONTENT | LLM_EVENT_FINISH)))
             return true;
-        keep_upstream_heads(x, &r->call->head, r->backend);
+        keep_upstream_heads(x, &r->call->head, r->asked);
         head = deliver_head(x, 200, llm_dialect(x->dialect)->content_type(true), SIZE_MAX);
         if (head.n == 0)
             return no_memory(x);
@@ -401,34 +400,33 @@ static bool begin_translation(struct relay *r)
 {
     struct exchange *x = r->x;
 
-    bool same = r->backend->dialect == x->dialect; /* then nothing is decoded */
+    bool same = r->asked == x->dialect; /* then nothing is decoded */
 
     r->translation = arena_new_of(x->arena, struct translation);
     r->scratch = same ? NULL : arena_new_child(x->arena);
     if (!r->translation || (!same && !r->scratch))
         return no_memory(x);
-    translate_begin(r->translation, x, r->backend, false, r->scratch);
+    translate_begin(r->translation, x, r->asked, false, r->scratch);
     arena_defer(x->arena, end_translation, r->translation);
     x->translation = r->translation;
     return true;
 }
 
 enum deliver_result deliver_stream(struct exchange *x, struct http_call *call,
-                                   const struct config_backend *backend, int64_t first_token_ns,
-                                   int64_t deadline_ns)
+                                   enum llm_dialect asked, int64_t between_ns,
+                                   int64_t first_token_ns, int64_t deadline_ns)
 {
     struct relay r = {.x = x,
                       .call = call,
-                      .backend = backend,
-                      .by_lines = translate_by_lines(backend->dialect),
+                      .asked = asked,
+                      .by_lines = translate_by_lines(asked),
                       .events = sse_reader_new(MAX_EVENT_BYTES),
                       .lines = LINE_READER(MAX_EVENT_BYTES)};
 
     r.out = r.end = BUF_MAX(OUT_BYTES);
     if (!begin_translation(&r))
         return DELIVER_FAILED;
-    enum deliver_result result =
-        relay_stream(&r, backend->between_tokens_ms * NS_PER_MS, first_token_ns, deadline_ns);
+    enum deliver_result result = relay_stream(&r, between_ns, first_token_ns, deadline_ns);
     buf_done(&r.out);
     buf_done(&r.end);
     sse_reader_done(&r.events);

@@ -1,6 +1,6 @@
 /*
- * An exchange: one chat request from its head to its record in the ledger. This is the product;
- * exchange_run() is its table of contents.
+ * An exchange: one request to a model from its head to its record in the ledger. This is the
+ * product; exchange_run() is its table of contents.
  *
  * An exchange belongs to the task of its connection. Everything it needs lives in its arena, and
  * the fleet (with the configuration) is the one it began with.
@@ -94,17 +94,17 @@ enum deliver_result {
     DELIVER_CANCELLED, /* the client left */
 };
 
+/* `asked` is the dialect in which the upstream was asked (see llm_asked_in()). */
 enum deliver_result deliver_plain(struct exchange *x, struct http_call *call,
-                                  const struct config_backend *backend, int64_t deadline_ns,
+                                  enum llm_dialect asked, int64_t deadline_ns,
                                   struct arena *attempt);
 enum deliver_result deliver_stream(struct exchange *x, struct http_call *call,
-                                   const struct config_backend *backend, int64_t first_token_ns,
-                                   int64_t deadline_ns);
+                                   enum llm_dialect asked, int64_t between_ns,
+                                   int64_t first_token_ns, int64_t deadline_ns);
 /* An answer of the upstream that is final although it is an error: its bytes are the client's. With
  * `may_go_on` a prompt that is too long for this model is left to another one. */
 enum deliver_result deliver_refusal(struct exchange *x, struct http_call *call, int64_t deadline_ns,
-                                    const struct config_backend *backend, struct arena *attempt,
-                                    bool may_go_on);
+                                    enum llm_dialect asked, struct arena *attempt, bool may_go_on);
 
 /* The head of an answer up to and with its empty line. `length` SIZE_MAX: chunked. Empty without
  * memory: then nothing may be sent. */

@@ -6,7 +6,10 @@ enum {
 
     CHAT = 1 << LLM_OPENAI_CHAT,
     RESPONSES = 1 << LLM_OPENAI_RESPONSES,
-    OPENAI = CHAT | RESPONSES, /* one provider: an account and its limits are the same for both */
+    COMPLETIONS = 1 << LLM_OPENAI_COMPLETIONS,
+    EMBEDDINGS = 1 << LLM_OPENAI_EMBEDDINGS,
+    OPENAI = CHAT | RESPONSES | COMPLETIONS |
+             EMBEDDINGS, /* one provider: an account and its limits are the same for both */
     ANTHROPIC = 1 << LLM_ANTHROPIC,
     ALL = (1 << LLM_DIALECTS) - 1,
 };

@@ -26,7 +26,7 @@ bool route_refuse(struct exchange *x)
     return keep;
 }
 
-static bool serve_chat(struct exchange *x)
+static bool serve_exchange(struct exchange *x)
 {
     return exchange_run(x);
 }
@@ -81,6 +81,10 @@ static struct ollama_model seen_by_ollama(struct view name, const struct policy_
         return out;
     out.window = m->window;
     out.loaded = m->loaded;
+    if (m->abilities & ABILITY_EMBEDDINGS) {
+        out.abilities = OLLAMA_EMBEDDING;
+        return out;
+    }
     out.abilities |= (m->abilities & ABILITY_TOOLS ? OLLAMA_TOOLS : 0u) |
                      (m->abilities & ABILITY_IMAGES ? OLLAMA_VISION : 0u);
     return out;
@@ -244,11 +248,15 @@ bool route_serve(struct exchange *x)
         enum llm_dialect dialect;
         bool (*serve)(struct exchange *x);
     } routes[] = {
-        {VIEW_LIT("/v1/chat/completions"), true, false, LLM_OPENAI_CHAT, serve_chat},
-        {VIEW_LIT("/v1/responses"), true, false, LLM_OPENAI_RESPONSES, serve_chat},
-        {VIEW_LIT("/v1/messages"), true, false, LLM_ANTHROPIC, serve_chat},
-        {VIEW_LIT("/api/chat"), true, false, LLM_OLLAMA, serve_chat},
-        {VIEW_LIT("/api/generate"), true, false, LLM_OLLAMA_GENERATE, serve_chat},
+        {VIEW_LIT("/v1/chat/completions"), true, false, LLM_OPENAI_CHAT, serve_exchange},
+        {VIEW_LIT("/v1/responses"), true, false, LLM_OPENAI_RESPONSES, serve_exchange},
+        {VIEW_LIT("/v1/messages"), true, false, LLM_ANTHROPIC, serve_exchange},
+        {VIEW_LIT("/api/chat"), true, false, LLM_OLLAMA, serve_exchange},
+        {VIEW_LIT("/api/generate"), true, false, LLM_OLLAMA_GENERATE, serve_exchange},
+        {VIEW_LIT("/v1/completions"), true, false, LLM_OPENAI_COMPLETIONS, serve_exchange},
+        {VIEW_LIT("/v1/embeddings"), true, false, LLM_OPENAI_EMBEDDINGS, serve_exchange},
+        {VIEW_LIT("/api/embed"), true, false, LLM_OLLAMA_EMBED, serve_exchange},
+        {VIEW_LIT("/api/embeddings"), true, false, LLM_OLLAMA_EMBEDDINGS, serve_exchange},
         {VIEW_LIT("/api/tags"), false, false, LLM_OLLAMA, serve_tags},
         {VIEW_LIT("/api/ps"), false, false, LLM_OLLAMA, serve_ps},
         {VIEW_LIT("/api/show"), true, false, LLM_OLLAMA, serve_show},
@@ -277,8 +285,8 @@ bool route_serve(struct exchange *x)
     }
     error_set(&x->error, ERROR_NOT_FOUND, "there is nothing at %.*s",
               VIEW_ARG(view_first(x->head->path, 80)));
-    error_hint(&x->error,
-               "Weir serves POST /v1/chat/completions, /v1/responses, /v1/messages and /api/chat, "
-               "GET /v1/models and /healthz.");
+    error_hint(&x->error, "Weir serves POST /v1/chat/completions, /v1/responses, /v1/completions, "
+                          "/v1/embeddings, /v1/messages, /api/chat, /api/generate and /api/embed, "
+                          "GET /v1/models, /api/tags and /healthz.");
     return route_refuse(x);
 }

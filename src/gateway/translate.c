@@ -39,11 +39,11 @@ struct llm_rewrite translate_rewrite(const struct llm_request *request,
     };
 }
 
-bool translate_request(struct exchange *x, const struct config_backend *backend,
+bool translate_request(struct exchange *x, enum llm_dialect asked,
                        const struct llm_rewrite *rewrite, struct arena *attempt,
                        struct llm_body *ret_body)
 {
-    if (backend->dialect == x->dialect) /* the notes outlive a failed attempt */
+    if (asked == x->dialect) /* the notes outlive a failed attempt */
         return llm_dialect(x->dialect)
             ->request_pass(&x->request, rewrite, x->arena, ret_body, &x->notes, &x->error);
 
@@ -55,15 +55,14 @@ bool translate_request(struct exchange *x, const struct config_backend *backend,
         return false;
     if (!body)
         return error_set(&x->error, ERROR_NO_MEMORY, "no memory to translate the request");
-    bool ok =
-        llm_dialect(backend->dialect)->request_write(neutral, rewrite, body, &notes, &x->error);
+    bool ok = llm_dialect(asked)->request_write(neutral, rewrite, body, &notes, &x->error);
     if (ok && !buf_ok(body))
         ok = error_set(&x->error, ERROR_NO_MEMORY, "no memory to translate the request");
     if (ok) {
         *ret_body = (struct llm_body){.pieces = {buf_view(body)}, .n = 1, .bytes = body->len};
-        x->notes = arena_printf(x->arena, "%s to %s%s%.*s", dialect_name(x->dialect),
-                                dialect_name(backend->dialect), notes.len ? ", " : "",
-                                VIEW_ARG(buf_view(&notes)));
+        x->notes =
+            arena_printf(x->arena, "%s to %s%s%.*s", dialect_name(x->dialect), dialect_name(asked),
+                         notes.len ? ", " : "", VIEW_ARG(buf_view(&notes)));
     }
     buf_done(&notes);
     return ok;
@@ -71,23 +70,24 @@ bool translate_request(struct exchange *x, const struct config_backend *backend,
 
 bool translate_by_lines(enum llm_dialect dialect)
 {
-    return dialect == LLM_OLLAMA || dialect == LLM_OLLAMA_GENERATE;
+    return dialect == LLM_OLLAMA || dialect == LLM_OLLAMA_GENERATE || dialect == LLM_OLLAMA_EMBED;
 }
 
 /* ---- the answer ------------------------------------------------------------------------------ */
 
-void translate_begin(struct translation *t, struct exchange *x,
-                     const struct config_backend *backend, bool plain, struct arena *attempt)
+void translate_begin(struct translation *t, struct exchange *x, enum llm_dialect asked, bool plain,
+                     struct arena *attempt)
 {
     *t = (struct translation){
         .answer = &x->answer,
         .client = llm_dialect(x->dialect),
-        .upstream = llm_dialect(backend->dialect),
-        .same = backend->dialect == x->dialect,
-        .reader = {.dialect = backend->dialect, .arena = attempt},
+        .upstream = llm_dialect(asked),
+        .same = asked == x->dialect,
+        .reader = {.dialect = asked, .arena = attempt},
     };
     llm_writer_init(&t->writer, x->dialect, plain, x->request.model, x->arena);
     t->writer.include_usage = x->request.include_usage;
+    t->writer.request = plain ? x->request.neutral : NULL; /* a stream outlives what was read */
     t->writer.since_ns = x->wall_ms * NS_PER_MS;
     t->lines = translate_by_lines(x->dialect);
     memcpy(t->writer.id, x->answer.id.p ? x->answer.id.p : "", x->answer.id.n);

@@ -23,16 +23,17 @@ struct translation {
 struct llm_rewrite translate_rewrite(const struct llm_request *request,
                                      const struct config_backend *backend, struct view model);
 
-/* The request's body for that backend, which sayable_sift() has let stand. */
-bool translate_request(struct exchange *x, const struct config_backend *backend,
+/* The request's body for a backend that is asked in that dialect, which sayable_sift() has let
+ * stand. */
+bool translate_request(struct exchange *x, enum llm_dialect asked,
                        const struct llm_rewrite *rewrite, struct arena *attempt,
                        struct llm_body *ret_body) MUST_CHECK;
 
-/* Whether a dialect streams lines of JSON instead of server-sent events. */
+/* Whether a dialect is one of Ollama's: lines of JSON instead of server-sent events, and times. */
 bool translate_by_lines(enum llm_dialect dialect);
 
-void translate_begin(struct translation *t, struct exchange *x,
-                     const struct config_backend *backend, bool plain, struct arena *attempt);
+void translate_begin(struct translation *t, struct exchange *x, enum llm_dialect asked, bool plain,
+                     struct arena *attempt);
 void translate_done(struct translation *t);
 
 /* One event of the upstream's stream; what the client gets is appended to `out`, and what may leave

@@ -6,7 +6,8 @@
 
 _Static_assert((int)LLM_NEED_TOOLS == (int)ABILITY_TOOLS &&
                    (int)LLM_NEED_IMAGES == (int)ABILITY_IMAGES &&
-                   (int)LLM_NEED_SCHEMA == (int)ABILITY_SCHEMA,
+                   (int)LLM_NEED_SCHEMA == (int)ABILITY_SCHEMA &&
+                   (int)LLM_NEED_EMBEDDINGS == (int)ABILITY_EMBEDDINGS,
                "needs and abilities are the same bits");
 
 /* Nothing was measured for these in the training data: what an image or a schema says. */
@@ -126,6 +127,14 @@ static void judge(const struct llm_request *r, float scores[MODEL_HEADS],
     facts->why = why_of(r, &shape, facts->task);
 }
 
+/* Texts to be found again later ask nothing: what they are about is no task. */
+static void judge_embeddings(struct inspect_facts *facts)
+{
+    facts->task = TASK_GENERAL;
+    facts->confidence = 1;
+    facts->why = "texts to embed";
+}
+
 static void count_tokens(const struct llm_request *r, const struct llm_message *counted,
                          struct tokens *sum, struct inspect_facts *facts)
 {
@@ -147,7 +156,10 @@ void inspect_exchange(const struct llm_request *request, struct inspect_memory *
     if (system)
         system_read(memory, system->text, &sums);
     count_tokens(request, system, &sums.tokens, &facts);
-    judge(request, sums.scores, &facts);
+    if (request->needs & LLM_NEED_EMBEDDINGS)
+        judge_embeddings(&facts);
+    else
+        judge(request, sums.scores, &facts);
     *ret_facts = facts;
 }
 

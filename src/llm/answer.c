@@ -40,5 +40,7 @@ void llm_error_event(enum llm_dialect dialect, const struct error *err, struct b
 
 struct view llm_end_mark(enum llm_dialect dialect)
 {
-    return dialect == LLM_OPENAI_CHAT ? VIEW("data: [DONE]\n\n") : VIEW("");
+    bool marked = dialect == LLM_OPENAI_CHAT || dialect == LLM_OPENAI_COMPLETIONS;
+
+    return marked ? VIEW("data: [DONE]\n\n") : VIEW("");
 }

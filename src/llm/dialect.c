@@ -14,11 +14,55 @@ static const struct llm_dialect_ops *const rows[] = {
     [LLM_ANTHROPIC] = &anthropic_ops,
     [LLM_OLLAMA] = &ollama_ops,
     [LLM_OLLAMA_GENERATE] = &ollama_generate_ops,
+    [LLM_OPENAI_COMPLETIONS] = &openai_completions_ops,
+    [LLM_OPENAI_EMBEDDINGS] = &openai_embeddings_ops,
+    [LLM_OLLAMA_EMBED] = &ollama_embed_ops,
+    [LLM_OLLAMA_EMBEDDINGS] = &ollama_embeddings_ops,
 };
 
 const struct llm_dialect_ops *llm_dialect(enum llm_dialect dialect)
 {
     return dialect < sizeof(rows) / sizeof(rows[0]) ? rows[dialect] : NULL;
+}
+
+/* ---- ways ------------------------------------------------------------------------------------ */
+
+#define NO_WAY ((enum llm_dialect)LLM_DIALECTS)
+#define CHAT_WAYS                                                        \
+    {                                                                    \
+        LLM_OPENAI_CHAT, LLM_OPENAI_RESPONSES, LLM_ANTHROPIC, LLM_OLLAMA \
+    }
+
+/* A row for each dialect of a client, a column for each of a backend. */
+static const enum llm_dialect ways[LLM_DIALECTS][LLM_BACKEND_DIALECTS] = {
+    [LLM_OPENAI_CHAT] = CHAT_WAYS,
+    [LLM_OPENAI_RESPONSES] = CHAT_WAYS,
+    [LLM_ANTHROPIC] = CHAT_WAYS,
+    [LLM_OLLAMA] = CHAT_WAYS,
+    [LLM_OLLAMA_GENERATE] = {LLM_OPENAI_CHAT, LLM_OPENAI_RESPONSES, LLM_ANTHROPIC,
+                             LLM_OLLAMA_GENERATE},
+    [LLM_OPENAI_COMPLETIONS] = CHAT_WAYS,
+    [LLM_OPENAI_EMBEDDINGS] = {LLM_OPENAI_EMBEDDINGS, LLM_OPENAI_EMBEDDINGS, NO_WAY,
+                               LLM_OLLAMA_EMBED},
+    [LLM_OLLAMA_EMBED] = {LLM_OPENAI_EMBEDDINGS, LLM_OPENAI_EMBEDDINGS, NO_WAY, LLM_OLLAMA_EMBED},
+    /* The older path does not scale its vectors to length 1, so it is another request. */
+    [LLM_OLLAMA_EMBEDDINGS] = {LLM_OPENAI_EMBEDDINGS, LLM_OPENAI_EMBEDDINGS, NO_WAY,
+                               LLM_OLLAMA_EMBEDDINGS},
+};
+
+bool llm_asked_in(enum llm_dialect client, enum llm_dialect backend, enum engine engine,
+                  enum llm_dialect *ret_asked)
+{
+    enum llm_dialect way = ways[client][backend];
+    /* Only these continue a text without the form of a chat around it. */
+    bool continues = engine == ENGINE_VLLM || engine == ENGINE_LLAMACPP;
+
+    if (client == LLM_OPENAI_COMPLETIONS && backend == LLM_OPENAI_CHAT && continues)
+        way = LLM_OPENAI_COMPLETIONS;
+    if (way == NO_WAY)
+        return false;
+    *ret_asked = way;
+    return true;
 }
 
 /* ---- losses ---------------------------------------------------------------------------------- */
@@ -224,6 +268,7 @@ bool llm_request_from_neutral(enum llm_dialect dialect, struct view body,
         .model = model.n ? model : neutral->model,
         .stream = neutral->stream,
         .include_usage = neutral->include_usage,
+        .load = neutral->load,
         .n_messages = neutral->n_turns,
         .max_tokens = neutral->max_tokens,
         .user = neutral->user,
@@ -242,6 +287,8 @@ bool llm_request_from_neutral(enum llm_dialect dialect, struct view body,
         if (req.messages[i].images)
             req.needs |= LLM_NEED_IMAGES;
     }
+    if (neutral->embed)
+        req.needs |= LLM_NEED_EMBEDDINGS;
     if (!tools_of(neutral, a, &req.tools))
         return no_memory(err);
     if (req.tools.n)

@@ -34,11 +34,12 @@ struct llm_reader {
 /* Writes an answer in the client's dialect, streamed or plain. Zero it, set the first members. */
 struct llm_writer {
     enum llm_dialect dialect;
-    bool plain;                        /* everything is kept until LLM_EV_END, then written whole */
-    bool include_usage;                /* OpenAI chat: the client asked for the usage chunk */
-    struct view model;                 /* the name the client asked for */
-    struct arena *arena;               /* of the exchange: what is kept lives there */
-    const struct llm_neutral *request; /* Responses echo parts of it; may be NULL */
+    bool plain;          /* everything is kept until LLM_EV_END, then written whole */
+    bool include_usage;  /* OpenAI chat: the client asked for the usage chunk */
+    struct view model;   /* the name the client asked for */
+    struct arena *arena; /* of the exchange: what is kept lives there */
+    /* Responses echo parts of it, embeddings are told as it wants them; NULL for a stream. */
+    const struct llm_neutral *request;
     struct buf text; /* kept text, for plain answers and for dialects that repeat it at the end */
     struct buf thinking, arguments, refusal; /* so too; BUF_MAX set by llm_writer_init() */
     char id[80];
@@ -107,6 +108,11 @@ struct llm_dialect_ops {
     struct view (*content_type)(bool stream); /* of an answer */
     struct view path;                         /* where an upstream of this dialect is asked */
 };
+
+/* In which dialect a backend is asked for what a client says in its own. False: backends of that
+ * dialect have no endpoint for it. */
+bool llm_asked_in(enum llm_dialect client, enum llm_dialect backend, enum engine engine,
+                  enum llm_dialect *ret_asked) MUST_CHECK;
 
 /* NULL for a dialect that this build does not know. */
 const struct llm_dialect_ops *llm_dialect(enum llm_dialect dialect);

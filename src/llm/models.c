@@ -3,6 +3,7 @@
 #define T ABILITY_TOOLS
 #define I ABILITY_IMAGES
 #define S ABILITY_SCHEMA
+#define E ABILITY_EMBEDDINGS
 
 /* What a longer name has behind it is not looked at. */
 #define MAX_NAME 256
@@ -48,8 +49,17 @@ struct llm_model_facts llm_model_facts(struct view model)
             .known = true,
             .max_completion_tokens = row->traits == REASONING,
             .drop_sampling = row->traits == REASONING,
-            .embedding = row->traits == NO_CHAT,
+            .no_chat = row->traits == NO_CHAT,
         };
     }
     return (struct llm_model_facts){.known = false};
+}
+
+unsigned llm_model_abilities(const struct config_model *model)
+{
+    struct llm_model_facts facts = llm_model_facts(model->name);
+
+    return model->abilities_known ? model->abilities
+           : facts.known          ? facts.abilities
+                                  : ABILITY_TOOLS | ABILITY_IMAGES | ABILITY_SCHEMA;
 }

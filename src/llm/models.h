@@ -12,9 +12,13 @@ struct llm_model_facts {
     bool known;                 /* false: the name matched nothing, all else is zero */
     bool max_completion_tokens; /* refuses max_tokens */
     bool drop_sampling;         /* refuses temperature and top_p */
-    bool embedding;             /* no chat model */
+    bool no_chat;               /* answers no chat; one that embeds has ABILITY_EMBEDDINGS */
 };
 
 /* The first row whose pattern (`*` stands for anything) matches the name, without the part before
  * a last '/' and without the `ft:` of a fine-tuned one, compared without case. */
 struct llm_model_facts llm_model_facts(struct view model);
+
+/* Bits of enum ability: what the config says, else what is known by name, else all that a chat may
+ * need. */
+unsigned llm_model_abilities(const struct config_model *model);

@@ -72,6 +72,9 @@ enum llm_choice {
 };
 enum llm_format { LLM_FORMAT_TEXT, LLM_FORMAT_JSON, LLM_FORMAT_SCHEMA };
 
+struct llm_embed_request; /* llm/embeddings.h */
+struct llm_embed_answer;
+
 #define LLM_MAX_STOPS  16
 #define LLM_MAX_EXTRAS 32
 
@@ -79,6 +82,8 @@ struct llm_neutral {
     struct view model; /* decoded, never empty */
     struct llm_turn *turns;
     unsigned n_turns;
+    /* A request for embeddings; its texts stand in `turns` too, to be counted. NULL: a chat. */
+    const struct llm_embed_request *embed;
     struct llm_tool *tools;
     unsigned n_tools;
     enum llm_choice choice;
@@ -99,6 +104,7 @@ struct llm_neutral {
     struct view user, metadata, service_tier; /* metadata raw */
     struct view keep_alive, num_ctx;          /* Ollama's, raw */
     bool stream, include_usage;
+    enum llm_load load;
     /* Top-level fields that nothing above holds, by name: each writer's caller notes or refuses
      * them (see llm_loss_of()). */
     struct view extras[LLM_MAX_EXTRAS];
@@ -139,7 +145,8 @@ enum llm_event_kind {
     LLM_EV_FINISH,    /* finish, stop (the stop sequence, where it is told) */
     LLM_EV_USAGE,     /* usage; the last one counts */
     LLM_EV_PING,
-    LLM_EV_END, /* the end mark of a stream, or the end of a plain answer; once, last */
+    LLM_EV_END, /* the end mark of a stream, or the end of a plain answer; once, last. Embeddings
+                   come with it. */
 };
 
 /* A plain answer is read as the same events: the whole text in one LLM_EV_TEXT. */
@@ -151,5 +158,6 @@ struct llm_ev {
     enum llm_finish finish;
     struct view stop;
     struct llm_usage usage;
-    int64_t created_s; /* START: Unix time; 0: not told */
+    int64_t created_s;                      /* START: Unix time; 0: not told */
+    const struct llm_embed_answer *vectors; /* END, of an answer with embeddings */
 };

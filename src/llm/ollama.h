@@ -74,6 +74,9 @@ bool ollama_event_pass(struct llm_answer *answer, struct view name, struct view 
                        struct buf *out, unsigned *ret_kinds, struct error *err);
 bool ollama_plain_pass(struct llm_answer *answer, struct view body, struct arena *a,
                        struct llm_body *ret_body, struct error *err);
+/* `body` with the name that stands at `span` replaced; without a span it stays as it is. */
+bool ollama_replace(struct view body, struct llm_span span, struct view model, struct arena *a,
+                    struct llm_body *ret_body, struct error *err);
 bool ollama_request_pass(const struct llm_request *request, const struct llm_rewrite *rewrite,
                          struct arena *a, struct llm_body *ret_body, struct view *ret_notes,
                          struct error *err);

@@ -54,8 +54,7 @@ bool ollama_event_pass(struct llm_answer *answer, struct view name, struct view 
     return true;
 }
 
-/* `body` with `span` replaced by the quoted name. */
-static bool replace(struct view body, struct llm_span span, struct view model, struct arena *a,
+bool ollama_replace(struct view body, struct llm_span span, struct view model, struct arena *a,
                     struct llm_body *ret_body, struct error *err)
 {
     struct buf quoted = BUF_MAX(8 * LLM_MAX_MODEL);
@@ -89,7 +88,7 @@ bool ollama_plain_pass(struct llm_answer *answer, struct view body, struct arena
         return ollama_upstream_error(body, err);
     if (!line.done)
         return ollama_protocol(err, "is not done");
-    if (!replace(body, line.model_value, answer->model, a, ret_body, err))
+    if (!ollama_replace(body, line.model_value, answer->model, a, ret_body, err))
         return false;
     keep(answer, &line);
     return true;
@@ -116,7 +115,7 @@ bool ollama_request_pass(const struct llm_request *request, const struct llm_rew
         if (model.n == 0)
             return error_set(err, ERROR_INTERNAL, "The request has no model to be replaced.");
     }
-    if (!replace(request->body, model, rewrite->model, a, ret_body, err))
+    if (!ollama_replace(request->body, model, rewrite->model, a, ret_body, err))
         return false;
     *ret_notes = VIEW("");
     return true;

@@ -213,6 +213,19 @@ bool ollama_read_member(struct ollama_in *x, const struct json_object *o)
     return take_extra(x, o);
 }
 
+/* 0, "0s", "0m": what a duration of nothing looks like. */
+static bool is_zero(struct view raw)
+{
+    bool digit = false;
+
+    for (size_t i = 0; i < raw.n; i++) {
+        if (raw.p[i] >= '1' && raw.p[i] <= '9')
+            return false;
+        digit |= raw.p[i] == '0';
+    }
+    return digit;
+}
+
 bool ollama_read_finish(struct ollama_in *x, bool ok, struct llm_neutral *ret, struct error *err)
 {
     if (json_failed(&x->r) || (ok && !json_end(&x->r)))
@@ -225,6 +238,10 @@ bool ollama_read_finish(struct ollama_in *x, bool ok, struct llm_neutral *ret, s
         error_set(err, ERROR_MISSING_VALUE, "model is missing.");
         error_hint(err, "Write \"model\": \"auto\" or a model's name.");
         return error_param(err, VIEW("model"));
+    }
+    if (x->n.n_turns == 0) { /* answered whole, also where a stream was asked for */
+        x->n.load = is_zero(x->n.keep_alive) ? LLM_LOAD_END : LLM_LOAD_BEGIN;
+        x->n.stream = false;
     }
     *ret = x->n;
     return true;

@@ -108,6 +108,15 @@ static void read_part(struct chunk_reader *x)
     x->chunk.text_bytes += text + reasoning;
 }
 
+static void read_text(struct chunk_reader *x)
+{
+    size_t n = take_text(&x->r);
+
+    if (n > 0)
+        x->chunk.events |= LLM_EVENT_CONTENT;
+    x->chunk.text_bytes += n;
+}
+
 static void read_finish(struct chunk_reader *x)
 {
     struct json_text reason;
@@ -137,6 +146,8 @@ static void read_choices(struct chunk_reader *x)
                 read_part(x);
             else if (json_key_is(&o, "finish_reason"))
                 read_finish(x);
+            else if (json_key_is(&o, "text")) /* of /v1/completions */
+                read_text(x);
             else
                 json_skip(&x->r);
         }

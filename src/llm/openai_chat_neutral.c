@@ -188,12 +188,15 @@ static bool read_extra(struct neutral_reader *x, const struct json_object *o)
 
     if (!json_value(&x->r, &raw))
         return false;
-    if (says_nothing(o->key, raw))
-        return true;
+    return says_nothing(o->key, raw) || neutral_extra(x, o->key);
+}
+
+bool neutral_extra(struct neutral_reader *x, struct view key)
+{
     if (x->out->n_extras == LLM_MAX_EXTRAS)
-        return neutral_bad(x, o->key, "is one unknown field too many",
+        return neutral_bad(x, key, "is one unknown field too many",
                            "Leave out fields that the API does not have.");
-    struct view name = arena_dup(x->a, o->key);
+    struct view name = arena_dup(x->a, key);
     if (arena_failed(x->a))
         return neutral_no_memory(x);
     x->out->extras[x->out->n_extras++] = name;
@@ -236,7 +239,7 @@ static bool read_simple(struct neutral_reader *x, const struct json_object *o)
     return read_extra(x, o);
 }
 
-static bool read_member(struct neutral_reader *x, const struct json_object *o, uint32_t *max_tokens)
+bool neutral_member(struct neutral_reader *x, const struct json_object *o, uint32_t *max_tokens)
 {
     if (json_key_is(o, "messages"))
         return neutral_messages(x);
@@ -293,7 +296,7 @@ bool openai_chat_request_read(struct view body, struct arena *a, struct llm_neut
     json_begin(&x.r, body);
     json_object_begin(&x.r, &o);
     while (ok && json_object_next(&x.r, &o))
-        ok = read_member(&x, &o, &max_tokens);
+        ok = neutral_member(&x, &o, &max_tokens);
     if (json_failed(&x.r) || (ok && !json_end(&x.r)))
         return json_error(&x.r, err);
     if (!ok)

@@ -23,6 +23,11 @@ bool neutral_number(struct neutral_reader *x, struct view param, struct view *re
 bool neutral_flag(struct neutral_reader *x, struct view param, int *ret_value);
 bool neutral_object(struct neutral_reader *x, struct view param, struct view *ret_raw);
 
+/* Any member of a chat request's outermost object, which completions share. */
+bool neutral_member(struct neutral_reader *x, const struct json_object *o, uint32_t *max_tokens);
+/* Keeps the name of a field that nothing neutral holds. */
+bool neutral_extra(struct neutral_reader *x, struct view key);
+
 /* openai_chat_turns.c */
 bool neutral_messages(struct neutral_reader *x);
 /* openai_chat_tools.c */

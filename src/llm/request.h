@@ -26,13 +26,21 @@ struct llm_span {
     uint32_t at, n;
 };
 
+/* What a request without messages or prompt asks of Ollama. */
+enum llm_load {
+    LLM_LOAD_NONE,
+    LLM_LOAD_BEGIN, /* the model into memory */
+    LLM_LOAD_END,   /* out of it */
+};
+
 struct llm_request {
     enum llm_dialect dialect;
     struct view body;
     struct view model; /* decoded, never empty */
     bool stream;
     bool include_usage; /* the client asked for the usage chunk */
-    unsigned needs;     /* bits of enum llm_need */
+    enum llm_load load;
+    unsigned needs; /* bits of enum llm_need */
     struct llm_message *messages;
     unsigned n_messages;
     struct view tools;                 /* raw JSON of `tools` (or `functions`); empty when none */
@@ -50,7 +58,12 @@ struct llm_request {
         top_p_member;
 };
 
-enum llm_need { LLM_NEED_TOOLS = 1 << 0, LLM_NEED_IMAGES = 1 << 1, LLM_NEED_SCHEMA = 1 << 2 };
+enum llm_need {
+    LLM_NEED_TOOLS = 1 << 0,
+    LLM_NEED_IMAGES = 1 << 1,
+    LLM_NEED_SCHEMA = 1 << 2,
+    LLM_NEED_EMBEDDINGS = 1 << 3, /* vectors of the messages' texts, and no answer to them */
+};
 
 /* Reads an OpenAI chat request. Refuses, with `err.param` naming the field: bad JSON, a key that
  * stands twice in an object that is read (escaped or not), a wrong type, no model, no messages. */

@@ -25,13 +25,24 @@ static enum side first_side(const struct plan *plan)
                                                                                      : SIDE_INSIDE;
 }
 
+/* Texts to embed are measured one by one, by the engine. */
 static bool too_small(const struct policy_model *m, const struct inspect_facts *facts)
 {
-    return m->window > 0 && m->window < inspect_window(facts, m->family);
+    return !(facts->needs & LLM_NEED_EMBEDDINGS) && m->window > 0 &&
+           m->window < inspect_window(facts, m->family);
 }
 
-static struct view need_name(unsigned missing)
+unsigned lacking(const struct inspect_facts *facts, const struct policy_model *model)
 {
+    unsigned kind = (facts->needs ^ model->abilities) & ABILITY_EMBEDDINGS;
+
+    return kind ? kind : facts->needs & ~model->abilities;
+}
+
+static struct view need_name(const struct inspect_facts *facts, unsigned missing)
+{
+    if (missing & ABILITY_EMBEDDINGS)
+        return facts->needs & LLM_NEED_EMBEDDINGS ? VIEW("embeddings") : VIEW("chat");
     return missing & ABILITY_TOOLS    ? VIEW("tools")
            : missing & ABILITY_IMAGES ? VIEW("images")
                                       : VIEW("JSON schema");
@@ -66,7 +77,7 @@ static void skip_unfit(struct walk *w, const struct policy_backend *b)
         const struct policy_model *m = &b->models[i];
         if (w->target->model.n && !model_matches(b, m, w->target->model))
             continue;
-        unsigned missing = facts->needs & ~m->abilities;
+        unsigned missing = lacking(facts, m);
         w->losses.needs |= missing;
         if (!missing && (!longest || m->window > longest->window))
             longest = m;
@@ -81,7 +92,7 @@ static void skip_unfit(struct walk *w, const struct policy_backend *b)
                           inspect_window(facts, longest->family)));
     } else if (able) {
         skip(w, b, able->name,
-             CONCAT(w->arena, VIEW("no "), need_name(facts->needs & ~able->abilities)));
+             CONCAT(w->arena, VIEW("no "), need_name(facts, lacking(facts, able))));
     } else if (b->n_models == 0) {
         skip(w, b, VIEW_NONE, VIEW("no model is known yet"));
     } else {
@@ -96,7 +107,7 @@ static const struct policy_model *fitting_model(const struct walk *w,
     for (unsigned i = 0; i < b->n_models; i++) {
         const struct policy_model *m = &b->models[i];
         if ((w->target->model.n == 0 || model_matches(b, m, w->target->model)) &&
-            (facts->needs & ~m->abilities) == 0 && !too_small(m, facts))
+            lacking(facts, m) == 0 && !too_small(m, facts))
             return m;
     }
     return NULL;
@@ -170,16 +181,17 @@ static bool nothing_fits(const struct walk *w, struct error *err)
         return error_param(err, VIEW("messages"));
     }
     if (w->losses.needs) {
-        struct view need = need_name(w->losses.needs);
+        struct view need = need_name(facts, w->losses.needs);
         error_set(err, ERROR_BAD_VALUE,
                   "The request needs %.*s, which no model that it may use "
                   "offers.",
                   VIEW_ARG(need));
         error_hint(err, "Leave them out, ask for another model, or give a backend one with this "
                         "ability.");
-        return error_param(err, w->losses.needs & ABILITY_TOOLS    ? VIEW("tools")
-                                : w->losses.needs & ABILITY_IMAGES ? VIEW("messages")
-                                                                   : VIEW("response_format"));
+        return error_param(err, w->losses.needs & ABILITY_EMBEDDINGS ? VIEW("model")
+                                : w->losses.needs & ABILITY_TOOLS    ? VIEW("tools")
+                                : w->losses.needs & ABILITY_IMAGES   ? VIEW("messages")
+                                                                     : VIEW("response_format"));
     }
     error_set(err, ERROR_NO_BACKEND, "No backend may answer this request (%.*s).",
               (int)(w->plan->because.n < 120 ? w->plan->because.n : 120), w->plan->because.p);

@@ -16,7 +16,7 @@ bool policy_decide(const struct config *config, const struct policy_question *qu
 {
     struct target target;
     *ret_plan = (struct plan){.task = question->facts->task};
-    if (!resolve_target(config, question->model, fleet, a, ret_plan, &target, err) ||
+    if (!resolve_target(config, question, fleet, a, ret_plan, &target, err) ||
         !place_task(config, question, a, ret_plan, err))
         return false;
     if (ret_plan->pinned)

@@ -94,28 +94,64 @@ static bool read_pin(struct view name, struct target *t)
     return false;
 }
 
-bool resolve_target(const struct config *config, struct view asked,
+/* The first model that embeds, of the side that is pinned, else inside before outside. */
+static bool first_embedder(const struct policy_fleet *fleet, struct target *t)
+{
+    for (unsigned side = 0; side < SIDE_COUNT; side++)
+        for (unsigned i = 0; i < fleet->n_backends; i++) {
+            const struct policy_backend *b = &fleet->backends[i];
+            if (b->side != side || (t->one_side && t->side != side))
+                continue;
+            for (unsigned k = 0; k < b->n_models; k++)
+                if (b->models[k].abilities & ABILITY_EMBEDDINGS) {
+                    t->model = b->models[k].name;
+                    return true;
+                }
+        }
+    return false;
+}
+
+static bool no_embedder(struct error *err)
+{
+    error_set(err, ERROR_BAD_VALUE, "No backend is known to have a model for embeddings.");
+    error_hint(err, "Name the model, or give a backend one with `abilities: [embeddings]`.");
+    return error_param(err, VIEW("model"));
+}
+
+/* Whether a target stands for whatever model fits. */
+static bool names_none(struct view target)
+{
+    struct target t = {0};
+
+    return view_eq(target, VIEW("auto")) || (read_pin(target, &t) && t.model.n == 0);
+}
+
+bool resolve_target(const struct config *config, const struct policy_question *question,
                     const struct policy_fleet *fleet, struct arena *a, struct plan *plan,
                     struct target *ret_target, struct error *err)
 {
     static const struct view any = VIEW_LIT("auto");
+    bool embeds = (question->facts->needs & LLM_NEED_EMBEDDINGS) != 0;
     struct target t = {0};
-    struct view name = asked;
+    struct view asked = question->model, name = asked;
     bool pin = read_pin(name, &t);
     for (unsigned i = 0; i < config->n_aliases && !pin && !view_eq(name, any); i++) {
-        if (!view_matches_glob(name, config->aliases[i].pattern))
+        if (!view_matches_glob(name, config->aliases[i].pattern) ||
+            (embeds && names_none(config->aliases[i].target)))
             continue;
         plan->alias = config->aliases[i].pattern;
         name = config->aliases[i].target;
         pin = read_pin(name, &t);
         break;
     }
-    if (!pin && view_eq(name, any)) {
+    if (!pin && view_eq(name, any) && !embeds) {
         *ret_target = t;
         return true;
     }
-    if (!pin)
+    if (!pin && !view_eq(name, any))
         t.model = name;
+    if (embeds && t.model.n == 0 && !first_embedder(fleet, &t))
+        return no_embedder(err);
     plan->pinned = true;
     if (t.one_side) {
         plan->placement = t.side == SIDE_INSIDE ? PLACE_INSIDE_ONLY : PLACE_OUTSIDE_ONLY;

@@ -260,7 +260,7 @@ class Managed:
 
     def _other(self, writer, kind, body, started):
         """Another dialect, or a smaller API."""
-        if kind in ("embeddings", "embed", "count_tokens"):
+        if kind in ("embeddings", "embed", "embed_old", "count_tokens"):
             if not isinstance(body, dict) or body.get("model") not in self.models:
                 raise Refused(404, "The model does not exist.", "model_not_found")
             said = speech.Said(model=body["model"], tokens_in=wire.tokens(json.dumps(body)))

@@ -365,17 +365,22 @@ def embed_plain(said, request):
             "prompt_eval_count": said.tokens_in}
 
 
+def embed_old_plain(said, request):
+    return {"embedding": vector(request["prompt"])}
+
+
 def count_plain(said, request):
     return {"input_tokens": said.tokens_in}
 
 
 PLAIN = {"openai-chat": chat_plain, "openai-responses": response_plain, "anthropic": message_plain,
          "ollama": lines_plain, "generate": generate_plain, "completion": completion_plain,
-         "embeddings": embeddings_plain, "embed": embed_plain, "count_tokens": count_plain}
+         "embeddings": embeddings_plain, "embed": embed_plain, "embed_old": embed_old_plain,
+         "count_tokens": count_plain}
 STREAM = {"openai-chat": chat_stream, "openai-responses": response_stream,
           "anthropic": message_stream, "ollama": lines_stream, "generate": generate_stream,
           "completion": completion_stream}
-NDJSON = ("ollama", "generate", "embed")
+NDJSON = ("ollama", "generate", "embed", "embed_old")
 
 
 def streams(kind, request):

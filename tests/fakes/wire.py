@@ -5,7 +5,8 @@ import time
 
 SPEAKS = (("/chat/completions", "openai-chat"), ("/responses", "openai-responses"),
           ("/messages", "anthropic"), ("/messages/count_tokens", "count_tokens"),
-          ("/completions", "completion"), ("/embeddings", "embeddings"), ("/api/chat", "ollama"),
+          ("/completions", "completion"), ("/api/embeddings", "embed_old"),
+          ("/embeddings", "embeddings"), ("/api/chat", "ollama"),
           ("/api/generate", "generate"), ("/api/embed", "embed"))
 
 

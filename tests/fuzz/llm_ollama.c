@@ -1,6 +1,7 @@
 /*
- * Ollama's dialect: what is read as a request can be written and read again with the same
- * meaning; what is read of an answer leaves as whole lines of JSON, and is read again.
+ * Ollama's dialect, and those that only clients speak: what is read as a request can be written and
+ * read again with the same meaning; what is read of an answer leaves as whole lines of JSON, and is
+ * read again.
  */
 #include "llm/dialects.h"
 
@@ -49,6 +50,34 @@ static void run_request(const struct llm_dialect_ops *ops, struct view body)
     buf_done(&out);
     buf_done(&again);
     buf_done(&notes);
+    arena_free(a);
+}
+
+/* What clients alone speak: read, and said again to a backend of their own dialect. */
+static void run_client(const struct llm_dialect_ops *ops, struct view body)
+{
+    struct arena *a = arena_new(1 << 24);
+    struct llm_rewrite rw = {.model = VIEW("au\"to"), .add_usage = true};
+    struct error err = {.code = ERROR_NONE};
+    struct llm_request q;
+    struct llm_neutral n;
+    struct llm_body out;
+    struct view notes;
+
+    must(a != NULL);
+    if (ops->request_read(body, a, &n, &err) &&
+        llm_request_from_neutral(LLM_OLLAMA_GENERATE, body, &n, VIEW_NONE, a, &q, &err)) {
+        q.stream = true;
+        must(ops->request_pass(&q, &rw, a, &out, &notes, &err));
+        struct buf whole = BUF_MAX(1 << 24);
+        for (unsigned i = 0; i < out.n; i++)
+            buf_append(&whole, out.pieces[i]);
+        check_json(buf_view(&whole));
+        must(ops->request_read(buf_view(&whole), a, &n, &err) && view_eq(n.model, rw.model));
+        buf_done(&whole);
+    } else {
+        must(err.code != ERROR_NONE && err.text[0] != '\0');
+    }
     arena_free(a);
 }
 
@@ -178,6 +207,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(a != NULL);
     run_request(&ollama_ops, body);
     run_request(&ollama_generate_ops, body);
+    run_client(&openai_completions_ops, body);
+    run_client(&openai_embeddings_ops, body);
+    run_client(&ollama_embed_ops, body);
+    run_client(&ollama_embeddings_ops, body);
     run_stream(body, a);
     run_plain(body, a);
     run_pass(body, a);

@@ -23,13 +23,16 @@ static void test_recorded_ollama(void **state)
     golden_open(&tags, "ollama/api_tags.http");
     golden_open(&ps, "ollama/api_ps.http");
     assert_true(models_from_ollama(buf_view(&tags.body), buf_view(&ps.body), m, &err));
-    assert_int_equal(m->n, 1); /* all-minilm makes embeddings */
-    expect_model(m, 0, "smollm2:135m", 2048, true);
+    assert_int_equal(m->n, 2);
+    assert_true(view_eq(m->models[0].name, VIEW("all-minilm:l6-v2")));
+    assert_int_equal(m->models[0].abilities, ABILITY_EMBEDDINGS);
+    expect_model(m, 1, "smollm2:135m", 2048, true);
+    assert_false(m->models[1].abilities & ABILITY_EMBEDDINGS);
     node_models_unref(m);
 
     m = models_new();
     assert_true(models_from_ollama(buf_view(&tags.body), VIEW("{\"models\":[]}"), m, &err));
-    expect_model(m, 0, "smollm2:135m", 4096, false); /* the engine's default: it would cut there */
+    expect_model(m, 1, "smollm2:135m", 4096, false); /* the engine's default: it would cut there */
     node_models_unref(m);
     golden_close(&tags);
     golden_close(&ps);
@@ -101,7 +104,7 @@ static void test_entries(void **state)
         {"{\"data\":[1,null,\"x\",[],{},{\"id\":1},{\"id\":\"\"},{\"id\":\"m\"}]}", "", "m", 0},
         {"{\"data\":[{\"id\":\"\\u006d\"}]}", "", "m", 0},
         {"{\"data\":[{\"id\":\"m\"},{\"id\":\"m\",\"max_model_len\":5}]}", "", "m", 0},
-        {"{\"data\":[{\"id\":\"text-embedding-3-small\"},{\"id\":\"m\"}]}", "", "m", 0},
+        {"{\"data\":[{\"id\":\"whisper-1\"},{\"id\":\"m\"}]}", "", "m", 0},
     };
     (void)state;
 
@@ -114,6 +117,35 @@ static void test_entries(void **state)
             m->models[0].window != cases[i].window)
             fail_msg("%s: %u models, '%.*s', %u", cases[i].list, m->n, VIEW_ARG(m->models[0].name),
                      m->models[0].window);
+        node_models_unref(m);
+    }
+}
+
+/* By the name that is known, or by what Ollama says of the family. */
+static void test_models_that_embed(void **state)
+{
+    static const char *const embeds[] = {
+        "{\"name\":\"mine\",\"details\":{\"family\":\"bert\"}}",
+        "{\"name\":\"mine\",\"details\":{\"format\":\"gguf\",\"family\":\"nomic-bert\"}}",
+        "{\"name\":\"nomic-embed-text:latest\",\"details\":{\"family\":\"llama\"}}",
+    };
+    static const char *const chats[] = {
+        "{\"name\":\"mine\",\"details\":{\"family\":\"llama\",\"families\":[\"bert\"]}}",
+        "{\"name\":\"mine\",\"details\":\"bert\"}",
+        "{\"name\":\"mine\",\"details\":{\"family\":[\"bert\"]}}",
+    };
+    (void)state;
+
+    for (size_t i = 0; i < COUNT(embeds) + COUNT(chats); i++) {
+        const char *entry = i < COUNT(embeds) ? embeds[i] : chats[i - COUNT(embeds)];
+        struct node_models *m = models_new();
+        struct error err;
+        char tags[200];
+        snprintf(tags, sizeof(tags), "{\"models\":[%s]}", entry);
+        assert_true(models_from_ollama(view_str(tags), VIEW("{\"models\":[]}"), m, &err));
+        assert_int_equal(m->n, 1);
+        if ((m->models[0].abilities == ABILITY_EMBEDDINGS) != (i < COUNT(embeds)))
+            fail_msg("%s: abilities %u", entry, m->models[0].abilities);
         node_models_unref(m);
     }
 }
@@ -193,6 +225,7 @@ int main(void)
         cmocka_unit_test(test_recorded_vllm),
         cmocka_unit_test(test_recorded_llamacpp),
         cmocka_unit_test(test_entries),
+        cmocka_unit_test(test_models_that_embed),
         cmocka_unit_test(test_what_is_no_list),
         cmocka_unit_test(test_ollama_puts_loaded_models_first),
         cmocka_unit_test(test_a_long_list_is_cut),

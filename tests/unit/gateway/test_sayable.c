@@ -144,11 +144,67 @@ static void test_no_memory(void **state)
     arena_free(tiny);
 }
 
+/* By the endpoints that backends have, and by who may be told what to load. */
+static void test_ways(void **state)
+{
+    static const struct {
+        enum llm_dialect client;
+        const char *body, *left, *reason;
+    } rows[] = {
+        {LLM_OPENAI_EMBEDDINGS, "{\"model\":\"m\",\"input\":\"a\"}", "023",
+         "anthropic has no endpoint for openai-embeddings"},
+        {LLM_OPENAI_EMBEDDINGS, "{\"model\":\"m\",\"input\":[1,2]}", "03",
+         "anthropic has no endpoint for openai-embeddings"},
+        {LLM_OLLAMA_EMBED, "{\"model\":\"m\",\"input\":\"a\"}", "023",
+         "anthropic has no endpoint for ollama-embed"},
+        {LLM_OLLAMA_EMBEDDINGS, "{\"model\":\"m\",\"prompt\":\"a\"}", "023",
+         "anthropic has no endpoint for ollama-embeddings"},
+        {LLM_OPENAI_COMPLETIONS, "{\"model\":\"m\",\"prompt\":\"a\"}", "0123", ""},
+        {LLM_OPENAI_COMPLETIONS, "{\"model\":\"m\",\"prompt\":\"a\",\"echo\":true}", "0",
+         "echo cannot be said"},
+        {LLM_OLLAMA, "{\"model\":\"m\"}", "2", "It is not told what to load"},
+        {LLM_OLLAMA_GENERATE, "{\"model\":\"m\",\"prompt\":\"\"}", "2",
+         "It is not told what to load"},
+        {LLM_OLLAMA_GENERATE, "{\"model\":\"m\",\"prompt\":\"Hi\"}", "0123", ""},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct plan plan = plan_of("0123");
+        struct llm_request request;
+        struct error err = {0};
+        char left[8] = "";
+        if (!llm_request_read(rows[i].client, view_str(rows[i].body), arena, &request, &err) ||
+            !sayable_sift(config, &request, arena, &plan, arena, &err))
+            fail_msg("row %zu: %s", i, err.text);
+        for (unsigned k = 0; k < plan.n_candidates; k++)
+            left[k] = (char)('0' + plan.candidates[k].backend);
+        assert_string_equal(left, rows[i].left);
+        if (plan.n_skipped && !view_starts(plan.skipped[0].reason, view_str(rows[i].reason)))
+            fail_msg("row %zu: %.*s", i, VIEW_ARG(plan.skipped[0].reason));
+    }
+}
+
+/* Then Weir answers itself: no candidate is no error. */
+static void test_nobody_loads(void **state)
+{
+    struct plan plan = plan_of("013");
+    struct llm_request request;
+    struct error err = {0};
+    (void)state;
+
+    assert_true(llm_request_read(LLM_OLLAMA, VIEW("{\"model\":\"m\"}"), arena, &request, &err));
+    assert_true(sayable_sift(config, &request, arena, &plan, arena, &err));
+    assert_int_equal(plan.n_candidates, 0);
+    assert_int_equal(plan.n_skipped, 3);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_sift), TEST(test_nobody_is_left),
-                                       TEST(test_one_reading), TEST(test_no_memory)};
+    const struct CMUnitTest tests[] = {TEST(test_sift),        TEST(test_nobody_is_left),
+                                       TEST(test_one_reading), TEST(test_no_memory),
+                                       TEST(test_ways),        TEST(test_nobody_loads)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

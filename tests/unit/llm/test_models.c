@@ -47,11 +47,11 @@ static void test_facts(void **state)
         {"deepseek-ai/DeepSeek-R1-Distill-Qwen-7B", {131072, S, true, false, false, false}},
         {"openai/gpt-oss-20b", {131072, T | S, true, false, false, false}},
         {"smollm2:135m", {8192, S, true, false, false, false}},
-        {"nomic-embed-text:v1.5", {0, 0, true, false, false, true}},
-        {"text-embedding-3-small", {0, 0, true, false, false, true}},
-        {"qwen3-embedding:0.6b", {0, 0, true, false, false, true}},
-        {"all-minilm:l6-v2", {512, 0, true, false, false, true}},
-        {"BAAI/bge-m3", {0, 0, true, false, false, true}},
+        {"nomic-embed-text:v1.5", {0, ABILITY_EMBEDDINGS, true, false, false, true}},
+        {"text-embedding-3-small", {0, ABILITY_EMBEDDINGS, true, false, false, true}},
+        {"qwen3-embedding:0.6b", {0, ABILITY_EMBEDDINGS, true, false, false, true}},
+        {"all-minilm:l6-v2", {512, ABILITY_EMBEDDINGS, true, false, false, true}},
+        {"BAAI/bge-m3", {0, ABILITY_EMBEDDINGS, true, false, false, true}},
         {"whisper-1", {0, 0, true, false, false, true}},
         {"my-own-model", {0}},
         {"", {0}},
@@ -64,7 +64,7 @@ static void test_facts(void **state)
         const struct llm_model_facts *want = &rows[i].want;
         if (got.window != want->window || got.abilities != want->abilities ||
             got.known != want->known || got.max_completion_tokens != want->max_completion_tokens ||
-            got.drop_sampling != want->drop_sampling || got.embedding != want->embedding)
+            got.drop_sampling != want->drop_sampling || got.no_chat != want->no_chat)
             fail_msg("%s: window %u, abilities %u", rows[i].name, got.window, got.abilities);
     }
 }

@@ -446,6 +446,65 @@ static void needs_choose_the_model(void **state)
     assert_string_equal(w->err.param, "response_format");
 }
 
+/* Vectors of two models cannot be compared: one model answers, whoever has it. */
+static void embeddings_have_one_model(void **state)
+{
+    static const struct {
+        const char *model, *order; /* NULL: refused, with */
+        enum error_code code;
+        const char *text;
+    } cases[] = {
+        {"auto", "lab/bge-m3 desk/bge-m3:latest", 0, NULL}, /* the first inside */
+        {"inside", "lab/bge-m3 desk/bge-m3:latest", 0, NULL},
+        {"outside", "openai/text-embedding-3-small", 0, NULL},
+        {"bge-m3", "lab/bge-m3 desk/bge-m3:latest", 0, NULL},
+        {"text-embedding-3-small", "openai/text-embedding-3-small", 0, NULL},
+        {"inside/bge-m3", "lab/bge-m3 desk/bge-m3:latest", 0, NULL},
+        {"vectors", "lab/bge-m3 desk/bge-m3:latest", 0, NULL},    /* an alias for one */
+        {"private", NULL, ERROR_UNKNOWN_MODEL, "does not exist"}, /* aliases for any */
+        {"claude-5", NULL, ERROR_UNKNOWN_MODEL, "does not exist"},
+        {"qwen-vl", NULL, ERROR_BAD_VALUE, "embeddings"},
+        {"outside/bge-m3", NULL, ERROR_UNKNOWN_MODEL, "outside"},
+    };
+    struct world *w = *state;
+    w->lab_models[0] = (struct policy_model){VIEW("bge-m3"), 512, ABILITY_EMBEDDINGS, true};
+    w->desk_models[0] = (struct policy_model){VIEW("bge-m3:latest"), 512, ABILITY_EMBEDDINGS, true};
+    w->openai_models[1] =
+        (struct policy_model){VIEW("text-embedding-3-small"), 0, ABILITY_EMBEDDINGS, false};
+    w->aliases[w->config.n_aliases++] = (struct config_alias){VIEW("vectors"), VIEW("bge-m3")};
+    w->facts.needs = LLM_NEED_EMBEDDINGS;
+    prompt_of(w, 100000); /* of all texts together: no window must hold that */
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        w->question.model = view_str(cases[i].model);
+        bool ok = decide(w);
+        if (ok != (cases[i].order != NULL) || (ok && strcmp(order(w), cases[i].order) != 0))
+            fail_msg("%s: %s%s", cases[i].model, ok ? order(w) : "", ok ? "" : w->err.text);
+        if (!ok && (w->err.code != cases[i].code || !strstr(w->err.text, cases[i].text)))
+            fail_msg("%s: %s", cases[i].model, w->err.text);
+    }
+    w->openai_models[1].abilities = w->lab_models[0].abilities = w->desk_models[0].abilities = 0;
+    w->question.model = VIEW("auto");
+    assert_false(decide(w));
+    assert_int_equal(w->err.code, ERROR_BAD_VALUE);
+    assert_string_equal(w->err.param, "model");
+}
+
+static void chats_go_to_no_model_that_embeds(void **state)
+{
+    struct world *w = *state;
+    w->facts.task = TASK_EXTRACTION;
+    w->lab_models[0].abilities |= ABILITY_EMBEDDINGS;
+    w->desk_models[0].abilities = ABILITY_EMBEDDINGS;
+    assert_true(decide(w));
+    assert_string_equal(order(w), "lab/qwen-vl openai/gpt-5-mini");
+    assert_string_equal(skipped(w), "desk: no chat");
+    w->question.model = VIEW("llama3");
+    assert_false(decide(w));
+    assert_int_equal(w->err.code, ERROR_BAD_VALUE);
+    assert_string_equal(w->err.param, "model");
+    assert_non_null(strstr(w->err.text, "chat"));
+}
+
 /* A prompt in Hindi: one tokenizer's hundred is another's thousands. */
 static void windows_hold_the_count_of_their_family(void **state)
 {
@@ -583,6 +642,8 @@ int main(void)
         CASE(hours_may_wrap_midnight),
         CASE(first_rule_counts_and_may_set_the_task),
         CASE(needs_choose_the_model),
+        CASE(embeddings_have_one_model),
+        CASE(chats_go_to_no_model_that_embeds),
         CASE(windows_choose_the_model),
         CASE(windows_hold_the_count_of_their_family),
         CASE(pins_do_not_lead_out_of_the_perimeter),
