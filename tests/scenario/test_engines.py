@@ -1,6 +1,8 @@
 """The same with real engines: llama.cpp always, Ollama and vLLM with `make test-engines`."""
 import json
 
+import ollama
+import openai
 import pytest
 
 from harness import backend, eventually
@@ -71,7 +73,56 @@ def test_a_client_that_leaves_frees_the_engine(real):
 def test_the_engines_models_are_listed(real, engine):
     names = {m.id for m in real.sdk().models.list()}
     assert any(engine.models[0] in n for n in names)
-    assert not any("minilm" in n for n in names)  # an embedding model answers no chat
+
+
+def test_completions(real, engine):
+    """vLLM and llama.cpp go on with the text themselves; Ollama chats."""
+    client = real.sdk()
+    answer = client.completions.create(model="auto", prompt="One two three", max_tokens=8)
+    assert answer.object == "text_completion" and answer.choices[0].text
+    events = list(client.completions.create(model="auto", prompt="One two three", max_tokens=8,
+                                            stream=True))
+    assert "".join(e.choices[0].text for e in events if e.choices)
+    assert events[-1].choices[0].finish_reason in ("stop", "length")
+    passed = engine.engine in ("llamacpp", "vllm")
+    for record in real.ledger()[-2:]:
+        assert (record["side"], record["tokens_estimated"]) == ("inside", 0)
+        assert record["tokens_in"] > 0 and record["tokens_out"] > 0
+        assert ("openai-completions to" not in (record["notes"] or "")) == passed
+
+
+def test_embeddings(real, engine):
+    """Ollama has a model for them beside the one that chats; the others have none."""
+    client, own = real.sdk(), ollama.Client(host=real.url, timeout=60)
+    texts = ["a brown fox", "a red fox", "the price of steel"]
+    if engine.engine != "ollama":
+        with pytest.raises(openai.BadRequestError, match="embeddings"):
+            client.embeddings.create(model="auto", input=texts)
+        return
+    fox, red, steel = [d.embedding for d in client.embeddings.create(
+        model="auto", input=texts).data]
+    assert len(fox) == 384 and dot(fox, red) > dot(fox, steel)
+    record = real.ledger()[-1]
+    assert "minilm" in record["model"] and record["tokens_estimated"] == 0
+    named = own.embed(record["model"], texts).embeddings
+    assert [pytest.approx(e, abs=1e-6) for e in named] == [fox, red, steel]
+    old = own.embeddings(record["model"], texts[0]).embedding
+    assert len(old) == 384
+
+
+def dot(a, b):
+    return sum(x * y for x, y in zip(a, b))
+
+
+def test_load_requests(real, engine):
+    own = ollama.Client(host=real.url, timeout=60)
+    for more, reason in (({"keep_alive": 0}, "unload"), ({}, "load"), ({"stream": True}, "load")):
+        for ask in (own.generate, own.chat):
+            answer = ask(engine.models[0], **more)
+            parts = list(answer) if more.get("stream") else [answer]
+            assert [(p.done, p.done_reason) for p in parts] == [(True, reason)]
+    asked = real.ledger()[-1]["side"] is not None
+    assert asked == (engine.engine == "ollama")
 
 
 def test_a_prompt_longer_than_its_window_goes_out(real):
