@@ -273,7 +273,7 @@ static bool is_chat(struct import *im, const struct tree_node *info)
     if (text.n == 0 || view_eq(text, VIEW("chat")) || view_eq(text, VIEW("completion")) ||
         view_eq(text, VIEW("responses")))
         return true;
-    import_notef(im, mode, "Weir answers chats only", "mode %.*s",
+    import_notef(im, mode, "only chats are carried: name such a model yourself", "mode %.*s",
                  VIEW_ARG(import_clean(im, text)));
     return false;
 }

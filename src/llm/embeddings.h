@@ -10,7 +10,8 @@
 #include "base/error.h"
 #include "llm/answer.h"
 
-#define LLM_EMBED_MAX 8192 /* inputs of a request */
+#define LLM_EMBED_MAX    8192 /* inputs of a request */
+#define LLM_EMBED_EXTRAS 16
 
 enum llm_embed_form { LLM_EMBED_OPENAI, LLM_EMBED_OLLAMA, LLM_EMBED_OLLAMA_OLD };
 
@@ -23,6 +24,8 @@ struct llm_embed_request {
     bool base64;            /* the client wants base64 */
     int truncate; /* what is too long: 1 cut, 0 refused (as OpenAI does); -1: Ollama, not said */
     struct view user, keep_alive, options; /* the last two raw, Ollama's */
+    struct view extras[LLM_EMBED_EXTRAS];  /* other fields, by name: see llm_loss_of() */
+    unsigned n_extras;
 };
 
 struct llm_embed_vector {

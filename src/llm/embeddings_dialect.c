@@ -93,7 +93,7 @@ static bool find_model(struct view body, struct llm_span *ret_span, struct llm_u
         json_peek(&r);
         uint32_t at = json_offset(&r);
         if (json_key_is(&o, "usage")) {
-            openai_chat_usage(&r, usage);
+            openai_usage(&r, usage);
         } else if (json_key_is(&o, "prompt_eval_count") && json_peek(&r) == JSON_NUMBER) {
             usage->reported = json_number(&r, &raw) && view_to_u64(raw, &value);
             usage->input = usage->reported && value < UINT32_MAX ? (uint32_t)value : 0;

@@ -105,6 +105,20 @@ static bool read_truncate(struct reading *in)
     return true;
 }
 
+/* A field that nothing above holds; null says nothing. */
+static bool keep_extra(struct reading *in, const struct json_object *o)
+{
+    struct llm_embed_request *q = &in->q;
+
+    if (json_take_null(&in->x.r))
+        return true;
+    if (q->n_extras == LLM_EMBED_EXTRAS)
+        return refuse(in->x.err, o->key, "is one unknown field too many",
+                      "Leave out fields that the API does not have.");
+    q->extras[q->n_extras++] = arena_dup(in->x.a, o->key);
+    return json_skip(&in->x.r);
+}
+
 static bool read_member(struct reading *in, const struct json_object *o)
 {
     bool openai = in->form == LLM_EMBED_OPENAI, old = in->form == LLM_EMBED_OLLAMA_OLD;
@@ -125,7 +139,7 @@ static bool read_member(struct reading *in, const struct json_object *o)
         return take_raw(in, VIEW("keep_alive"), JSON_NUMBER, JSON_STRING, &in->q.keep_alive);
     if (json_key_is(o, "options") && !openai)
         return take_raw(in, VIEW("options"), JSON_OBJECT, JSON_OBJECT, &in->q.options);
-    return json_skip(&in->x.r);
+    return keep_extra(in, o);
 }
 
 static bool missing(struct error *err, struct view param)
@@ -215,6 +229,9 @@ bool llm_embed_request_write(enum llm_embed_form form, const struct llm_embed_re
 
     if (!openai && !check_ollama(form, request, err))
         return false;
+    for (unsigned i = 0; i < request->n_extras; i++)
+        if (!llm_lose(openai ? "OpenAI's embeddings" : "ollama", request->extras[i], notes, err))
+            return false;
     json_put_object(&w);
     json_put_member_string(&w, VIEW("model"), model);
     if (form == LLM_EMBED_OLLAMA_OLD)
