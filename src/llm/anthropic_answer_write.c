@@ -3,6 +3,7 @@
 
 #include <sys/random.h>
 
+#define ARGUMENTS   VIEW("input_json_delta\",\"partial_json\":")
 #define EVENT(name) "event: " name "\ndata: {\"type\":\"" name "\""
 
 /* An id for an answer whose backend gave it none. */
@@ -48,10 +49,22 @@ static void start(struct llm_writer *w, const struct llm_ev *ev, struct buf *out
     buf_append_lit(out, "}}\n\n");
 }
 
+static void put_delta(struct llm_writer *w, struct view raw, struct view text, struct buf *out)
+{
+    buf_append_lit(out, EVENT("content_block_delta") ",\"index\":");
+    buf_append_u64(out, w->n_blocks - 1);
+    buf_append_lit(out, ",\"delta\":{\"type\":\"");
+    buf_append(out, raw);
+    json_quote(out, text);
+    buf_append_lit(out, "}}\n\n");
+}
+
 static void close_block(struct llm_writer *w, struct buf *out)
 {
     if (w->open_kind < 0)
         return;
+    if (w->open_kind == LLM_PART_CALL && w->calls[w->n_calls - 1].wrapped)
+        put_delta(w, ARGUMENTS, VIEW("\"}"), out);
     buf_append_lit(out, EVENT("content_block_stop") ",\"index\":");
     buf_append_u64(out, w->n_blocks - 1);
     buf_append_lit(out, "}\n\n");
@@ -76,16 +89,6 @@ static void open_block(struct llm_writer *w, int kind, struct view rest, struct 
     buf_append_lit(out, "}}\n\n");
 }
 
-static void put_delta(struct llm_writer *w, struct view raw, struct view text, struct buf *out)
-{
-    buf_append_lit(out, EVENT("content_block_delta") ",\"index\":");
-    buf_append_u64(out, w->n_blocks - 1);
-    buf_append_lit(out, ",\"delta\":{\"type\":\"");
-    buf_append(out, raw);
-    json_quote(out, text);
-    buf_append_lit(out, "}}\n\n");
-}
-
 static void open_thinking(struct llm_writer *w, struct buf *out)
 {
     open_block(w, LLM_PART_THINKING, VIEW("thinking\",\"thinking\":\"\",\"signature\":\"\""), out);
@@ -107,6 +110,7 @@ static void put_signature(struct llm_writer *w, const struct llm_ev *ev, struct 
 
 static bool put_call(struct llm_writer *w, const struct llm_ev *ev, struct buf *out)
 {
+    close_block(w, out);
     if (!anthropic_keep_call(w, ev))
         return false;
     const struct llm_call_kept *call = &w->calls[w->n_calls - 1];
@@ -119,15 +123,46 @@ static bool put_call(struct llm_writer *w, const struct llm_ev *ev, struct buf *
     return true;
 }
 
+/* A text that goes on inside a JSON string. */
+static bool put_inside_string(struct llm_writer *w, struct view text, struct buf *out)
+{
+    struct buf quoted = BUF_MAX(6 * text.n + 2);
+
+    json_quote(&quoted, text);
+    bool ok = buf_ok(&quoted);
+    if (ok)
+        put_delta(w, ARGUMENTS, view_of(quoted.p + 1, quoted.len - 2), out);
+    buf_done(&quoted);
+    return ok;
+}
+
+static struct view without_leading_space(struct view v)
+{
+    while (v.n && memchr(" \t\r\n", v.p[0], 4))
+        v = view_skip(v, 1);
+    return v;
+}
+
 /* Blocks come one after the other here: a piece for a call that is closed cannot be told any more,
- * and must not be lost unseen. */
+ * and must not be lost unseen. Arguments that are no object, which Anthropic's clients would fail
+ * on, are told as anthropic_put_input() writes them. */
 static bool put_arguments(struct llm_writer *w, const struct llm_ev *ev, struct buf *out)
 {
     if (!ev->text.n)
         return true;
     if (w->open_kind != LLM_PART_CALL || ev->index + 1 != w->n_calls)
         return false;
-    put_delta(w, VIEW("input_json_delta\",\"partial_json\":"), ev->text, out);
+    struct llm_call_kept *call = &w->calls[w->n_calls - 1];
+    struct view text = call->n ? ev->text : without_leading_space(ev->text);
+    if (!call->n && text.n && text.p[0] != '{') {
+        call->wrapped = true;
+        put_delta(w, ARGUMENTS, VIEW("{\"arguments\":\""), out);
+    }
+    call->n += text.n;
+    if (call->wrapped)
+        return put_inside_string(w, text, out);
+    if (text.n)
+        put_delta(w, ARGUMENTS, text, out);
     return true;
 }
 

@@ -53,7 +53,8 @@ struct llm_writer {
     unsigned sequence; /* Responses' sequence_number */
     struct llm_call_kept {
         char id[80], name[128];
-        size_t from, n; /* in `arguments` */
+        size_t from, n; /* in `arguments`; where they are streamed, n is what was said of them */
+        bool wrapped;   /* Anthropic, streamed: they are no object, and told as a text in one */
     } * calls;          /* in the arena */
     unsigned n_calls, cap_calls;
     enum llm_finish finish;

@@ -1,6 +1,7 @@
 /* Anthropic answers: read, written, passed; and errors. */
 #include "llm/dialects.h"
 #include "json/reader.h"
+#include "json/writer.h"
 
 #include "golden.h"
 
@@ -257,6 +258,46 @@ static void test_calls(void **state)
     buf_done(&out);
 }
 
+/* All the partial_json of a streamed call, which clients join and read. */
+static void test_streamed_arguments(void **state)
+{
+    static const struct {
+        const char *pieces[4], *told[6];
+    } cases[] = {
+        {{" ", "\n{\"a\"", ": 1}"}, {"{\"a\"", ": 1}"}},
+        {{"\"ga", "ben", "\""}, {"{\"arguments\":\"", "\\\"ga", "ben", "\\\"", "\"}"}},
+        {{"7"}, {"{\"arguments\":\"", "7", "\"}"}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct buf wanted = BUF_MAX(1 << 12);
+        struct told t;
+        told_begin(&t, false);
+        for (unsigned call = 0; call < 2; call++) {
+            tell(&t, &(struct llm_ev){.kind = LLM_EV_CALL, .index = call, .name = VIEW("f")});
+            for (unsigned k = 0; k < 4 && cases[i].pieces[k]; k++)
+                tell(&t, &(struct llm_ev){.kind = LLM_EV_ARGUMENTS,
+                                          .index = call,
+                                          .text = view_str(cases[i].pieces[k])});
+        }
+        tell(&t, &(struct llm_ev){.kind = LLM_EV_END});
+        struct view rest = buf_view(&t.out), mark = VIEW("\"partial_json\":");
+        for (unsigned call = 0; call < 2; call++)
+            for (unsigned k = 0; k < 6 && cases[i].told[k]; k++) {
+                size_t at = view_find(rest, mark);
+                assert_true(at != VIEW_NPOS);
+                rest = view_skip(rest, at + mark.n);
+                buf_reset(&wanted);
+                json_quote(&wanted, view_str(cases[i].told[k]));
+                assert_true(view_starts(rest, buf_view(&wanted)));
+            }
+        assert_true(view_find(rest, mark) == VIEW_NPOS);
+        told_end(&t);
+        buf_done(&wanted);
+    }
+}
+
 static const struct {
     const char *name, *usage;
     bool stream;
@@ -406,6 +447,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_plain, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stops, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_calls, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_streamed_arguments, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_golden, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_errors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_request_pass, set_up, tear_down),
