@@ -85,6 +85,8 @@ BEYOND = {
     "Message": {"tool_call_id": str},
     "ListResponse.Model": {"name": str},
     "Details": {"parent_model": str},
+    "Logprob": {"bytes": list, "id": int},  # the latter is llama.cpp's
+    "TokenLogprob": {"bytes": list, "id": int},
     # null until the last event of a stream
     "CompletionChoice": {"finish_reason": typing.Optional[
         typing_extensions.Literal["stop", "length", "content_filter"]]},

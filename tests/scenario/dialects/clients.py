@@ -226,6 +226,8 @@ class OpenAIResponses:
         seen.finish = {"max_output_tokens": "length", "content_filter": "filter"}[reason] \
             if answer.status == "incomplete" else "calls" if seen.calls else "stop"
         usage = answer.usage
+        if not usage:  # the API's own type allows that
+            return seen
         assert usage.total_tokens == usage.input_tokens + usage.output_tokens
         seen.tokens = (usage.input_tokens, usage.input_tokens_details.cached_tokens,
                        usage.output_tokens)
