@@ -205,8 +205,9 @@ static void put_message(struct request_writer *x, enum llm_role role, const stru
     bool simple = n == 1 && parts->kind == LLM_PART_TEXT;
 
     json_put_object(j);
-    if (!simple && role == LLM_ASSISTANT) { /* the form that an answer has */
+    if (role == LLM_ASSISTANT) /* may be left out, but llama.cpp refuses it then */
         json_put_member_string(j, VIEW("type"), VIEW("message"));
+    if (!simple && role == LLM_ASSISTANT) { /* the form that an answer has */
         put_id(j, "msg_", x->turn);
         json_put_member_string(j, VIEW("status"), VIEW("completed"));
     }

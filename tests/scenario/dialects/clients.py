@@ -67,9 +67,10 @@ class OpenAIChat:
     finishes = {"stop": "stop", "length": "length", "tool_calls": "calls",
                 "content_filter": "filter"}
 
-    def __init__(self, url, model="asked"):
+    def __init__(self, url, model="asked", timeout=20):
         self.model = model
-        self.sdk = openai.OpenAI(base_url=url + "/v1", api_key=KEY, max_retries=0, timeout=20)
+        self.sdk = openai.OpenAI(base_url=url + "/v1", api_key=KEY, max_retries=0,
+                                 timeout=timeout)
 
     def build(self, ask):
         messages = []
@@ -156,9 +157,10 @@ class OpenAIChat:
 
 
 class OpenAIResponses:
-    def __init__(self, url, model="asked"):
+    def __init__(self, url, model="asked", timeout=20):
         self.model = model
-        self.sdk = openai.OpenAI(base_url=url + "/v1", api_key=KEY, max_retries=0, timeout=20)
+        self.sdk = openai.OpenAI(base_url=url + "/v1", api_key=KEY, max_retries=0,
+                                 timeout=timeout)
 
     def build(self, ask):
         items, more = [], {"max_output_tokens": ask.max_tokens}
@@ -173,7 +175,8 @@ class OpenAIResponses:
                           for t in turns]
             elif role == "assistant":
                 for t in turns:
-                    items.append({"role": "assistant", "content": t[1]} if t[0] == "assistant" else
+                    items.append({"type": "message", "role": "assistant", "content": t[1]}
+                                 if t[0] == "assistant" else
                                  {"type": "function_call", "call_id": t[1], "name": t[2],
                                   "arguments": json.dumps(t[3])})
             elif not items and "instructions" not in more:
@@ -238,9 +241,9 @@ class Anthropic:
     finishes = {"end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length",
                 "tool_use": "calls", "refusal": "filter"}
 
-    def __init__(self, url, model="asked"):
+    def __init__(self, url, model="asked", timeout=20):
         self.model = model
-        self.sdk = anthropic.Anthropic(base_url=url, api_key=KEY, max_retries=0, timeout=20)
+        self.sdk = anthropic.Anthropic(base_url=url, api_key=KEY, max_retries=0, timeout=timeout)
 
     def build(self, ask):
         messages, more = [], {"max_tokens": ask.max_tokens}
@@ -303,9 +306,10 @@ class Anthropic:
 
 
 class Ollama:
-    def __init__(self, url, model="asked"):
+    def __init__(self, url, model="asked", timeout=20):
         self.model = model
-        self.sdk = ollama.Client(host=url, timeout=20, headers={"Authorization": "Bearer " + KEY})
+        self.sdk = ollama.Client(host=url, timeout=timeout,
+                                 headers={"Authorization": "Bearer " + KEY})
 
     def build(self, ask):
         messages = []

@@ -113,7 +113,8 @@ static void test_read(void **state)
          "assistant (other name=web_search_call)\n" NOTHING "\n"},
         {HEAD "[{\"type\":\"reasoning\",\"id\":\"r\",\"summary\":[],\"encrypted_content\":\"E\"},"
               "{\"type\":\"reasoning\",\"id\":\"r\",\"summary\":[]},"
-              "{\"role\":\"assistant\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":"
+              "{\"type\":\"message\",\"role\":\"assistant\",\"content\":\"a\"},{\"role\":"
+              "\"assistant\",\"content\":"
               "\"b\"}]}",
          "assistant (thinking sig=E redacted) (text text=a)\nassistant (text text=b)\n" NOTHING
          "\n"},
