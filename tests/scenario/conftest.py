@@ -10,6 +10,10 @@ import harness
 from managed import Managed
 
 
+# mark of a test -> the parameters that name a row of its table
+TABLES = {"dialect_cell": ("source", "target"), "engine_cell": ("engine", "target", "source")}
+
+
 def pytest_configure(config):
     if not harness.BIN.exists():
         pytest.exit(f"{harness.BIN} is not there: run make, or set WEIR_BIN", 2)
@@ -18,39 +22,47 @@ def pytest_configure(config):
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
-    mark = item.get_closest_marker("dialect_cell")
-    if mark:
-        place = [item.callspec.params["source"], item.callspec.params["target"], mark.args[0]]
-        report.user_properties.append(("dialect_cell", [*place, item.location[1] + 1]))
+    for name, rows in TABLES.items():
+        mark = item.get_closest_marker(name)
+        if mark:
+            row = " ".join(item.callspec.params[part] for part in rows)
+            report.user_properties.append((name, [row, mark.args[0], item.location[1] + 1]))
     if report.when == "call" and report.failed:
         for weir in getattr(item, "weirs", []):
             log = weir.log()
             report.sections.append((f"log of {weir.folder.name}", log[-6000:]))
 
 
-# the table of docs/dialects.md: what passed in this run, for tests/dialects_table.py
+# the tables of docs/dialects.md: what passed in this run, for tests/dialects_table.py
 
-CELLS = {}
+CELLS = {name: {} for name in TABLES}
 
 
 def pytest_runtest_logreport(report):
     """Each test of a cell counts; one that failed, or ran no further than its set-up, spoils it."""
     for name, value in report.user_properties:
-        if name == "dialect_cell" and (report.when == "call" or report.outcome != "passed"):
-            *place, line = value
-            cell = CELLS.setdefault(" ".join(place[:2]), {}).setdefault(
-                place[2], {"tests": [], "passed": 0, "line": line,
-                           "file": report.nodeid.split("::")[0]})
+        if name in TABLES and (report.when == "call" or report.outcome != "passed"):
+            row, column, line = value
+            cell = CELLS[name].setdefault(row, {}).setdefault(
+                column, {"tests": [], "passed": 0, "line": line,
+                         "file": report.nodeid.split("::")[0]})
             cell["tests"].append(report.nodeid.split("::")[1])
             cell["passed"] += report.outcome == "passed" and report.when == "call"
 
 
 def pytest_sessionfinish(session):
-    if not CELLS or hasattr(session.config, "workerinput"):
+    """The table of engines keeps the rows of those that did not run: hardly anybody has all."""
+    if hasattr(session.config, "workerinput"):
         return
-    path = pathlib.Path(os.environ.get("WEIR_DIALECTS", harness.ROOT / "build" / "dialects.json"))
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(CELLS, indent=1, sort_keys=True) + "\n")
+    folder = pathlib.Path(os.environ.get("WEIR_DIALECTS", harness.ROOT / "build"))
+    for name, cells in CELLS.items():
+        if not cells:
+            continue
+        path = folder / f"{name}s.json"
+        if name == "engine_cell" and path.exists():
+            cells = {**json.loads(path.read_text()), **cells}
+        folder.mkdir(exist_ok=True)
+        path.write_text(json.dumps(cells, indent=1, sort_keys=True) + "\n")
 
 
 @pytest.fixture

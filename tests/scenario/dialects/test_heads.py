@@ -102,7 +102,7 @@ def test_an_answers_own_id(pair):
 @targets
 @sources
 def test_the_query(pair):
-    """It is of the dialect, as Anthropic's ?beta=true: no backend of another one is asked with it."""
+    """It is of the dialect, as Anthropic's ?beta=true: no backend of another one gets it."""
     asked(pair, query="?beta=true&x=%20y")
     same = pair.source == pair.target
     assert pair.upstream.chats[-1].target == \
