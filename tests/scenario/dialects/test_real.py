@@ -78,15 +78,17 @@ def test_stream(real):
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
 def test_tools(real, stream):
     """A tool that was called, and what it said; and another call, where the engine can be made to:
-    the model never does by itself, and llama.cpp's template for it knows no tools."""
+    the model never does by itself, and llama.cpp's template for it knows no tools. vLLM's Anthropic
+    endpoint fails on the arguments that so small a model makes up, which are no object."""
     turns = [("user", "The weather in Paris?"),
              ("call", "call_1", "get_weather", {"city": "Paris"}),
              ("result", "call_1", "get_weather", "rainy, 9 °C"), ("user", "Tell a story of Rome.")]
     ask = Ask(turns, tools=[WEATHER], max_tokens=60, temperature=0.0)
-    if real.engine.name == "vllm" and real.source != "ollama":  # which cannot say it
-        ask.choice = "any"
-    elif real.engine.name == "ollama" and real.target != "anthropic":
-        ask.schema = CALL
+    if real.target != "anthropic":
+        if real.engine.name == "vllm" and real.source != "ollama":  # which cannot say it
+            ask.choice = "any"
+        elif real.engine.name == "ollama":
+            ask.schema = CALL
     seen = real.ask(ask, stream)
     if ask.choice or ask.schema:
         assert {name for _, name, _ in seen.calls} == {"get_weather"} and seen.finish == "calls"

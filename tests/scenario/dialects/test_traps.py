@@ -93,13 +93,15 @@ def test_calls_without_ids_get_some(pair, stream):
 
 @targets
 @sources
-def test_an_error_in_a_200_is_an_error(pair):
-    """As the first event of a stream: nothing has been said yet."""
+@both_ways
+def test_an_error_in_a_200_is_an_error(pair, stream):
+    """Alone, or as the first event of a stream: nothing has been said yet."""
     pair.upstream.script(lambda exchange: [
         speech._head(exchange.speaks),
-        wire.chunk(speech.error_event(exchange.speaks, "out of memory", 0)), wire.LAST_CHUNK])
+        wire.chunk(speech.error_event(exchange.speaks, "out of memory", 0)), wire.LAST_CHUNK]
+        if stream else [speech.json_answer(200, speech.error_body(exchange.speaks, 500, "oom"))])
     with pytest.raises(ERRORS[pair.source]) as caught:
-        pair.client.ask(HELLO, True)
+        pair.client.ask(HELLO, stream)
     assert caught.value.status_code >= 500
     assert pair.weir.ledger()[-1]["outcome"] != "ok"
 
@@ -177,6 +179,22 @@ def test_an_image_in_a_tools_result(pair):
         {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": [
             {"type": "text", "text": "seen:"}, {"type": "image", "source": {
                 "type": "base64", "media_type": "image/png", "data": PNG}}]}]}])
+    assert not pair.upstream.complaints, pair.upstream.complaints
+    body = pair.upstream.chats[-1].json
+    assert json.dumps(body).count(PNG) == 1 and "seen:" in json.dumps(body)
+
+
+@targets
+@pytest.mark.parametrize("source", ["openai-responses"])
+def test_an_image_in_a_functions_output(pair):
+    pair.client.sdk.responses.create(model="asked", tools=[
+        {"type": "function", "name": "look", "parameters": {"type": "object"}, "strict": False}],
+        input=[{"role": "user", "content": "Look."},
+               {"type": "function_call", "call_id": "call_1", "name": "look", "arguments": "{}"},
+               {"type": "function_call_output", "call_id": "call_1", "output": [
+                   {"type": "input_text", "text": "seen:"},
+                   {"type": "input_image", "detail": "auto",
+                    "image_url": "data:image/png;base64," + PNG}]}])
     assert not pair.upstream.complaints, pair.upstream.complaints
     body = pair.upstream.chats[-1].json
     assert json.dumps(body).count(PNG) == 1 and "seen:" in json.dumps(body)
