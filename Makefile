@@ -19,7 +19,7 @@ help:
 	@echo 'make demo          twelve requests through a real engine and a stand-in managed API'
 	@echo 'make test          unit and scenario tests (make unit, make scenario: one of the two)'
 	@echo 'make test-engines  the scenarios of real engines, with Ollama and vLLM too, and LangChain'
-	@echo 'make dialects      the table of docs/dialects.md, from what passed in make scenario'
+	@echo 'make dialects      the tables of docs/dialects.md, from what passed in the two above'
 	@echo 'make bench         nginx and Weir, side by side'
 	@echo 'make asan, tsan    builds with sanitizers; WEIR_BIN=build-asan/weir make scenario uses one'
 	@echo 'make fuzz          each fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS))'
@@ -68,7 +68,7 @@ test-engines: all $(VENV)/.langchain
 	tools/engine vllm install
 	WEIR_ENGINES=llamacpp,ollama,vllm $(PYTEST) -n 0 -m engines $(PYTEST_ARGS)
 
-# docs/dialects.md, from what passed in the last `make scenario`
+# docs/dialects.md, from what passed in the last `make scenario` and `make test-engines`
 dialects:
 	tests/dialects_table.py
 
