@@ -27,7 +27,7 @@ def fields(*types):
 CLIENTS = {
     "chat.completions": (
         fields(chat.CompletionCreateParamsNonStreaming, chat.CompletionCreateParamsStreaming),
-        "openai_chat_neutral.c", ["read_member"]),
+        "openai_chat_neutral.c", ["neutral_member"]),
     "responses": (
         fields(response.ResponseCreateParamsNonStreaming, response.ResponseCreateParamsStreaming),
         "responses_request*.c", ["read_member", "read_flags", "read_rest"]),
