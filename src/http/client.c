@@ -16,6 +16,7 @@ enum {
 struct http_connection {
     struct list link; /* in a pool while idle */
     struct stream stream;
+    struct network_address peer;
     struct buf in; /* the beginning of the body that came with the head */
     int64_t idle_since_ns;
 };
@@ -156,6 +157,24 @@ static bool open_tunnel(struct http_connection *c, const struct http_origin *o, 
     return true;
 }
 
+/* Notes whom the connection is to, and whether it may stay. */
+static bool check_peer(struct http_connection *c, struct http_origin *o, struct error *err)
+{
+    struct buf text = BUF_MAX(64);
+
+    if (!stream_peer(&c->stream, &c->peer))
+        return error_set(err, ERROR_UPSTREAM_CUT, "the upstream was gone as soon as it was there");
+    if (o->n_networks == 0 || networks_hold(o->networks, o->n_networks, &c->peer))
+        return true;
+    atomic_fetch_add_explicit(&o->strangers, 1, memory_order_relaxed);
+    network_address_write(&text, &c->peer);
+    error_set(err, ERROR_NOT_INSIDE, "%.*s is at %.*s, which is not inside",
+              VIEW_ARG(view_first(o->proxy.host.n ? o->proxy.host : o->host, 80)),
+              VIEW_ARG(buf_view(&text)));
+    buf_done(&text);
+    return error_hint(err, "Write side: outside, or add its network to perimeter.inside_networks.");
+}
+
 static bool open_stream(struct http_connection *c, struct http_origin *o, int64_t deadline_ns,
                         struct arena *a, struct error *err)
 {
@@ -166,7 +185,7 @@ static bool open_stream(struct http_connection *c, struct http_origin *o, int64_
         return error_set(err, ERROR_NO_MEMORY, "no memory to connect");
     if (!resolver_lookup(by_proxy ? o->proxy.host : o->host, by_proxy ? o->proxy.port : o->port,
                          deadline_ns, found, err) ||
-        !stream_connect(&c->stream, found, deadline_ns, err))
+        !stream_connect(&c->stream, found, deadline_ns, err) || !check_peer(c, o, err))
         return false;
     if (by_proxy && !open_tunnel(c, o, deadline_ns, a, err))
         return false;
@@ -240,6 +259,7 @@ bool http_call_start(struct http_call *call, struct http_origin *origin,
             call->connection = connection_new(origin, deadlines->connect_ns, a, err);
         if (!call->connection)
             return false;
+        call->peer = call->connection->peer;
         if (exchange_heads(call, request, deadlines->head_ns, a, &silent, err))
             break;
         bool stale = call->reused && silent && err->code == ERROR_UPSTREAM_CUT;

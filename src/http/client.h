@@ -28,7 +28,13 @@ struct http_origin {
     bool tls;
     struct view ca_file;
     struct http_proxy proxy;
-    int64_t idle_ms; /* a pooled connection older than this is closed */
+    /* In one of them the peer of each connection must lie (a proxy's, where there is one); none:
+     * the peer may be anywhere. Asked of the socket, before a byte is sent: what a name stands for
+     * may change at any time. */
+    const struct network *networks;
+    unsigned n_networks;
+    _Atomic(uint64_t) strangers; /* connections that were dropped for it */
+    int64_t idle_ms;             /* a pooled connection older than this is closed */
     struct http_pool {
         struct list idle; /* newest first */
         unsigned n;
@@ -59,10 +65,11 @@ struct http_connection;
 struct http_call {
     struct http_origin *origin;
     struct http_connection *connection;
-    struct http_head head; /* the answer's, in the arena of http_call_start() */
-    bool reused;           /* the connection was a pooled one */
-    bool sent;             /* the whole request left */
-    bool ended;            /* the answer's body was read to its proper end */
+    struct http_head head;       /* the answer's, in the arena of http_call_start() */
+    struct network_address peer; /* whom it went to; a proxy where there is one */
+    bool reused;                 /* the connection was a pooled one */
+    bool sent;                   /* the whole request left */
+    bool ended;                  /* the answer's body was read to its proper end */
     struct http_chunks chunks;
     uint64_t left;
 };

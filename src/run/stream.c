@@ -132,6 +132,25 @@ bool stream_connect(struct stream *s, const struct resolver_answer *addresses, i
     return error_set(err, ERROR_UPSTREAM_REFUSED, "cannot connect: %s", strerror(why));
 }
 
+bool stream_peer(const struct stream *s, struct network_address *ret_peer)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } peer = {.any.sa_family = AF_UNSPEC};
+    socklen_t size = sizeof(peer);
+
+    if (getpeername(s->io.fd, &peer.any, &size) != 0 ||
+        (peer.any.sa_family != AF_INET && peer.any.sa_family != AF_INET6))
+        return false;
+    bool v4 = peer.any.sa_family == AF_INET;
+    *ret_peer = network_address_of(v4 ? (const unsigned char *)&peer.v4.sin_addr
+                                      : (const unsigned char *)&peer.v6.sin6_addr,
+                                   v4 ? 4 : 16);
+    return true;
+}
+
 /* ---- TLS ---------------------------------------------------------------------------------- */
 
 /* Waits for what OpenSSL asks for; STREAM_OK: try again. `ret` is what the failed call returned. */

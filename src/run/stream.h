@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "base/network.h"
 #include "run/resolver.h"
 
 #include <sys/uio.h>
@@ -32,6 +33,9 @@ bool stream_accept(struct stream *s, int fd, struct error *err) MUST_CHECK;
  * CANCELLED. */
 bool stream_connect(struct stream *s, const struct resolver_answer *addresses, int64_t deadline_ns,
                     struct error *err) MUST_CHECK;
+
+/* Whom a connected stream is connected to. False: it is no longer, or not by IP. */
+bool stream_peer(const struct stream *s, struct network_address *ret_peer) MUST_CHECK;
 
 /* Turns a connected stream into TLS: SNI and verification for `host`, certificates by the trust
  * store of `ca_file` (empty: the system's). Errors: UPSTREAM_TLS, UPSTREAM_TIMEOUT, CANCELLED. */

@@ -655,6 +655,96 @@ static void test_tunnels(void **state)
     run_on_loop(refused_tunnel, NULL);
 }
 
+/* ---- who is there -------------------------------------------------------------------------- */
+
+static struct network network_of(const char *text)
+{
+    struct network n;
+
+    assert_true(network_parse(view_str(text), &n));
+    return n;
+}
+
+static void peers(void *arg)
+{
+    static const struct {
+        const char *network;
+        bool inside;
+    } rows[] = {{"127.0.0.0/8", true}, {"10.0.0.0/8", false}, {"::/0", false}};
+    (void)arg;
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        /* Not a byte is sent to a stranger. */
+        const struct wire_step *scripts[] = {
+            rows[i].inside
+                ? SCRIPT(HEAD_, SEND_("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), CLOSED_)
+                : SCRIPT(CLOSED_)};
+        struct network network = network_of(rows[i].network);
+        start(scripts, 1);
+        origin.host = VIEW("localhost");
+        origin.networks = &network;
+        origin.n_networks = 1;
+        struct fetched f = get();
+        assert_int_equal(f.ok, rows[i].inside);
+        assert_int_equal(origin.strangers, !rows[i].inside);
+        if (!rows[i].inside) {
+            assert_int_equal(f.error.code, ERROR_NOT_INSIDE);
+            assert_non_null(strstr(f.error.text, "localhost is at 127.0.0.1"));
+        }
+        buf_done(&f.body);
+        stop();
+    }
+}
+
+static void proxy_as_peer(void *arg)
+{
+    const struct wire_step *scripts[] = {SCRIPT(CLOSED_)};
+    struct network network = network_of("10.0.0.0/8");
+    (void)arg;
+
+    start(scripts, 1);
+    origin.host = VIEW("10.0.0.1");
+    origin.proxy = (struct http_proxy){.host = VIEW("127.0.0.1"), .port = server.port};
+    origin.networks = &network;
+    origin.n_networks = 1;
+    struct fetched f = get();
+    assert_int_equal(f.error.code, ERROR_NOT_INSIDE);
+    buf_done(&f.body);
+    stop();
+}
+
+static void peer_is_told(void *arg)
+{
+    const struct wire_step *scripts[] = {
+        SCRIPT(HEAD_, SEND_("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), HEAD_,
+               SEND_("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), CLOSED_)};
+    struct buf text = BUF_MAX(100);
+    (void)arg;
+
+    start(scripts, 1);
+    for (int i = 0; i < 2; i++) { /* on a connection that is reused, too */
+        struct arena *a = arena_new(1 << 20);
+        struct http_call call;
+        struct error err;
+        assert_true(call_start(&call, VIEW(GET), false, a, 1000, &err));
+        assert_int_equal(call.reused, i);
+        http_call_end(&call);
+        network_address_write(&text, &call.peer);
+        arena_free(a);
+    }
+    assert_true(view_eq(buf_view(&text), VIEW("127.0.0.1127.0.0.1")));
+    buf_done(&text);
+    stop();
+}
+
+static void test_peers(void **state)
+{
+    (void)state;
+    run_on_loop(peers, NULL);
+    run_on_loop(proxy_as_peer, NULL);
+    run_on_loop(peer_is_told, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -669,6 +759,7 @@ int main(void)
         cmocka_unit_test(test_a_body_in_pieces),
         cmocka_unit_test(test_tls_connections_are_reused),
         cmocka_unit_test(test_tunnels),
+        cmocka_unit_test(test_peers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
