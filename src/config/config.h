@@ -13,6 +13,8 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/network.h"
+#include "config/data_class.h"
 
 enum side { SIDE_INSIDE, SIDE_OUTSIDE };
 #define SIDE_COUNT 2
@@ -82,6 +84,8 @@ struct config_backend {
     struct view key;       /* Weir's credential for this backend; secret, may be empty */
     struct view key_shown; /* what config_show() prints for it: "${NAME}" or "***" */
     struct view ca_file;   /* PEM bundle instead of the system's trust store; may be empty */
+    const struct network *networks; /* inside: in one of them every peer must lie; else none */
+    unsigned n_networks;
     int64_t connect_ms, first_token_ms, between_tokens_ms, total_ms;
     int64_t
         cost_per_hour_nano; /* of one node, nano-dollars: hardware, power, people; 0: not given */
@@ -151,6 +155,11 @@ struct config_rule {
     bool sets_placement, sets_task;
     struct config_row place;
     enum task_kind task_set;
+    /* Says what happens to sensitive data, whatever else it says: the first rule that matches and
+     * says so counts. */
+    bool sets_modes;
+    uint8_t modes[DATA_CLASSES]; /* enum data_mode, all of them */
+    bool strict;                 /* the strict profile */
 };
 
 struct config_policy {
@@ -158,6 +167,18 @@ struct config_policy {
     double min_confidence; /* below it a task counts as `general`; 0..1 */
     struct config_rule *rules;
     unsigned n_rules;
+};
+
+#define CONFIG_MODE_UNSAID 0xff /* only while the file is read */
+
+/* What is sensitive, and what happens to a request that holds it. */
+struct config_perimeter {
+    enum data_profile profile;
+    bool scan_always;              /* also what only inside backends will see */
+    uint32_t classes;              /* a bit for each class that is looked for; 0: nothing is */
+    uint8_t modes[DATA_CLASSES];   /* enum data_mode */
+    struct view *words, *patterns; /* the organisation's own */
+    unsigned n_words, n_patterns;
 };
 
 /* Dollars per million tokens as nano-dollars per token x 1000, so that $0.05/M is exact. */
@@ -189,6 +210,9 @@ struct config {
     struct config_backend *backends;
     unsigned n_backends;
     struct config_policy policy;
+    struct config_perimeter perimeter;
+    const struct network *inside_networks; /* the private ranges where none are given */
+    unsigned n_inside_networks;
 
     /* limits */
     size_t max_body, max_head, max_answer;
@@ -207,6 +231,9 @@ struct config {
     struct view ledger_path;
     enum ledger_sync ledger_sync;
     bool ledger_required;
+    struct view ledger_key;         /* empty: the path with ".key" behind it */
+    struct view ledger_anchor_file; /* empty: none */
+    bool ledger_anchor_syslog;
 
     /* stored answers */
     enum responses_store responses_store;

@@ -8,6 +8,8 @@
 #include "config/defaults_policy.h"
 #include "config/tree.h"
 
+void perimeter_defaults(struct config_perimeter *p);
+
 struct load {
     struct config *config;
     struct arena *scratch; /* the tree; gone after the load */
@@ -111,4 +113,6 @@ void option_write(const struct option *o, const void *record, struct buf *out);
 /* After everything was read: what depends on several options. */
 bool backends_finish(struct load *l) MUST_CHECK;
 bool policy_finish(struct load *l) MUST_CHECK;
+bool perimeter_finish(struct load *l) MUST_CHECK;
 bool access_finish(struct load *l) MUST_CHECK;
+bool networks_finish(struct load *l) MUST_CHECK;

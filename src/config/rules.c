@@ -279,13 +279,16 @@ static bool read_rule(struct load *l, const struct tree_node *node, struct confi
         .complexity_above = -1, .minutes_from = -1, .minutes_to = -1, .place.threshold = 0};
     if (!options_read(l, node, "policy.rules[]", rule))
         return false;
-    if (!rule->sets_placement && !rule->sets_task)
-        return load_fail(l, node, "add go: inside (or another placement), or task: ...",
+    if (rule->strict && !rule->sets_modes)
+        return load_fail(l, node, "add sensitive: {DEFAULT: local}, or what is to happen",
+                         "strict without sensitive does nothing");
+    if (!rule->sets_placement && !rule->sets_task && !rule->sets_modes)
+        return load_fail(l, node, "add go: inside (or another placement), task: or sensitive: ...",
                          "the rule does nothing");
     if (rule->name.n == 0)
         rule->name = arena_printf(l->config->arena, "rule %u", number);
     const struct tree_node *when = tree_find(node, "when");
-    if ((!when || when->count == 0) && node->next)
+    if ((!when || when->count == 0) && node->next && !rule->sets_modes)
         load_warn(l, node, "this rule has no condition, so no rule below it is ever looked at");
     return true;
 }

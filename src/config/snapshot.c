@@ -43,8 +43,9 @@ static bool read_all(struct load *l, bool need_backend)
     struct config *c = l->config;
 
     policy_defaults(&c->policy);
+    perimeter_defaults(&c->perimeter);
     if (!options_read(l, l->root, "", c) || (need_backend && !backends_finish(l)) ||
-        !policy_finish(l) || !access_finish(l))
+        !policy_finish(l) || !perimeter_finish(l) || !access_finish(l) || !networks_finish(l))
         return false;
     if (buf_ok(&l->warnings))
         c->warnings = arena_dup(c->arena, buf_view(&l->warnings));

@@ -55,6 +55,17 @@ struct llm_model_facts llm_model_facts(struct view model)
     return (struct llm_model_facts){.known = false};
 }
 
+bool llm_model_is_remote(struct view model)
+{
+    struct view tag = model, cloud = VIEW("cloud");
+
+    while (view_find_char(tag, ':') != VIEW_NPOS)
+        view_cut(&tag, ':');
+    if (tag.n == model.n || !view_eq_nocase(view_last(tag, cloud.n), cloud))
+        return false;
+    return tag.n == cloud.n || tag.p[tag.n - cloud.n - 1] == '-';
+}
+
 unsigned llm_model_abilities(const struct config_model *model)
 {
     struct llm_model_facts facts = llm_model_facts(model->name);

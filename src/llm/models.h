@@ -19,6 +19,9 @@ struct llm_model_facts {
  * a last '/' and without the `ft:` of a fine-tuned one, compared without case. */
 struct llm_model_facts llm_model_facts(struct view model);
 
+/* Whether the name says that an engine passes the model on to its maker's servers: Ollama's tags
+ * `cloud` and `120b-cloud`. */
+bool llm_model_is_remote(struct view model);
 /* Bits of enum ability: what the config says, else what is known by name, else all that a chat may
  * need. */
 unsigned llm_model_abilities(const struct config_model *model);

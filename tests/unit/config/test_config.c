@@ -81,6 +81,34 @@ static void test_defaults(void **state)
     config_unref(c);
 }
 
+static void test_inside_networks(void **state)
+{
+    static const char *const inside[] = {"127.0.0.1",   "::1",         "10.1.2.3",
+                                         "172.16.0.1",  "192.168.1.1", "fd12::1",
+                                         "169.254.1.1", "fe80::1",     "100.64.0.1"};
+    static const char *const outside[] = {"8.8.8.8",        "172.32.0.1", "2001:db8::1",
+                                          "100.63.255.255", "192.0.2.1",  "0.0.0.0"};
+    struct config *c = load(GOOD);
+    struct network_address a;
+    (void)state;
+
+    for (size_t i = 0; i < COUNT(inside); i++) {
+        assert_true(network_address_parse(view_str(inside[i]), &a));
+        assert_true(networks_hold(c->inside_networks, c->n_inside_networks, &a));
+    }
+    for (size_t i = 0; i < COUNT(outside); i++) {
+        assert_true(network_address_parse(view_str(outside[i]), &a));
+        assert_false(networks_hold(c->inside_networks, c->n_inside_networks, &a));
+    }
+    config_unref(c);
+    c = load("backends:\n  - {name: a, side: inside, engine: vllm, url: http://192.0.2.1:1}\n"
+             "  - {name: b, side: outside, engine: openai, url: https://h}\n"
+             "perimeter: {inside_networks: [192.0.2.0/24]}\n");
+    assert_int_equal(c->backends[0].n_networks, 1);
+    assert_int_equal(c->backends[1].n_networks, 0); /* the outside may be anywhere */
+    config_unref(c);
+}
+
 static void test_small_example(void **state)
 {
     struct config *c = load_example("small.yaml");
@@ -274,6 +302,7 @@ static void test_round_trip(void **state)
                          "policy:\n  min_confidence: 0.000001\n"
                          "  rules: [{name: \"null\", go: {inside_up_to: 0.123456}, when: "
                          "{hours: \"0:05-24:00\", header: {\"a: b\": \"}\"}}}]\n"
+                         "perimeter: {inside_networks: [10.0.0.0/8, \"::1\"]}\n"
                          "prices: {x: {input: 0, output: 0}}\n"));
     round_trip(load("backends:\n"
                     "  - name: a\n    side: outside\n    engine: openai\n    url: https://h/v1\n"
@@ -318,6 +347,7 @@ static void test_reload(void **state)
         {"keys: {a: 0123456789abcdef}\n", NULL},
         {"timeouts: {total: 1m}\n", NULL},
         {"limits: {body: 1KiB}\n", NULL},
+        {"perimeter: {inside_networks: [10.0.0.0/8]}\n", NULL},
     };
 
     (void)state;
@@ -437,12 +467,19 @@ static void test_references(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),     cmocka_unit_test(test_small_example),
-        cmocka_unit_test(test_full_example), cmocka_unit_test(test_timeouts),
-        cmocka_unit_test(test_thresholds),   cmocka_unit_test(test_variables),
-        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_literal_key_is_not_shown),
-        cmocka_unit_test(test_reload),       cmocka_unit_test(test_discovery),
-        cmocka_unit_test(test_table),        cmocka_unit_test(test_document_is_fresh),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_inside_networks),
+        cmocka_unit_test(test_small_example),
+        cmocka_unit_test(test_full_example),
+        cmocka_unit_test(test_timeouts),
+        cmocka_unit_test(test_thresholds),
+        cmocka_unit_test(test_variables),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_literal_key_is_not_shown),
+        cmocka_unit_test(test_reload),
+        cmocka_unit_test(test_discovery),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_document_is_fresh),
         cmocka_unit_test(test_references),
     };
 

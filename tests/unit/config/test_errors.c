@@ -19,6 +19,30 @@ struct wrong {
     const char *yaml, *text, *hint;
 };
 
+#define NETWORKS(list) GOOD "perimeter: {inside_networks: " list "}\n"
+#define NETWORK_HINT                                                                        \
+    "write an address and the bits of its prefix, like 10.0.0.0/8, with no bit set behind " \
+    "them"
+
+static const struct wrong perimeter[] = {
+    {NETWORKS("10.0.0.0/8"), "weir.yaml:3:30: perimeter.inside_networks is a text, not a list",
+     "write networks like [10.0.0.0/8, \"fc00::/7\"]"},
+    {NETWORKS("[]"), "weir.yaml:3:30: perimeter.inside_networks is empty: nothing would be inside",
+     "leave it out for the private ranges"},
+    {NETWORKS("[10.0.0.0/8, 10.1.0.0/8]"), "weir.yaml:3:43: a network is '10.1.0.0/8'",
+     NETWORK_HINT},
+    {NETWORKS("[lab.example]"), "weir.yaml:3:31: a network is 'lab.example'", NETWORK_HINT},
+    {NETWORKS("[[10.0.0.0/8]]"), "weir.yaml:3:31: a network is a list", NETWORK_HINT},
+    {URL("http://8.8.8.8:1"),
+     "weir.yaml:2:3: the backend 'a' is inside, but its node 8.8.8.8 is in none of "
+     "perimeter.inside_networks",
+     "write side: outside, or add its network to perimeter.inside_networks"},
+    {URL("http://10.0.0.1:1") "perimeter: {inside_networks: [192.168.0.0/16]}\n",
+     "weir.yaml:2:3: the backend 'a' is inside, but its node 10.0.0.1 is in none of "
+     "perimeter.inside_networks",
+     "write side: outside, or add its network to perimeter.inside_networks"},
+};
+
 static const struct wrong syntax[] = {
     {"a: [",
      "weir.yaml:2:1: not YAML: while parsing a flow node, did not find expected node content",
@@ -92,8 +116,8 @@ static const struct wrong shape[] = {
     {"first_token: 3s\n", "weir.yaml:1:1: unknown option 'first_token'",
      "there is an option timeouts.first_token"},
     {"xyzzy: 1\n", "weir.yaml:1:1: unknown option 'xyzzy'",
-     "known here: listen, admin, loops, insecure, keys, aliases, backends, policy, limits, "
-     "timeouts, breaker, health, ledger, responses, prices"},
+     "known here: listen, admin, loops, insecure, keys, aliases, backends, policy, perimeter, "
+     "limits, timeouts, breaker, health, ledger, responses, prices"},
     {"limits:\n  bodi: 1MiB\n", "weir.yaml:2:3: unknown option 'bodi'", "did you mean 'body'?"},
     {"limits: 5\n", "weir.yaml:1:9: limits is a text, not a map",
      "write it as key: value, one a line"},
@@ -342,7 +366,7 @@ static const struct wrong policy[] = {
     {GOOD "policy:\n  rules: [a]\n", "weir.yaml:4:11: a rule is 'a', not a map",
      "write - when: {...} and go: ... below it"},
     {GOOD "policy:\n  rules: [{name: x}]\n", "weir.yaml:4:11: the rule does nothing",
-     "add go: inside (or another placement), or task: ..."},
+     "add go: inside (or another placement), task: or sensitive: ..."},
     {GOOD "policy:\n  rules: [{go: away}]\n", "weir.yaml:4:16: a placement is 'away'",
      "write inside, outside, inside_only, outside_only, by_complexity or {inside_up_to: 0.6}"},
     {GOOD "policy:\n  rules: [{go: inside, when: {modle: x}}]\n",
@@ -419,6 +443,7 @@ TEST(addresses)
 TEST(access)
 TEST(backends)
 TEST(urls)
+TEST(perimeter)
 TEST(policy)
 TEST(prices)
 
@@ -555,17 +580,12 @@ static void test_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_syntax),
-        cmocka_unit_test(test_shape),
-        cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_access),
-        cmocka_unit_test(test_backends),
-        cmocka_unit_test(test_urls),
-        cmocka_unit_test(test_policy),
-        cmocka_unit_test(test_prices),
-        cmocka_unit_test(test_warnings),
-        cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_secrets_stay_secret),
+        cmocka_unit_test(test_syntax),    cmocka_unit_test(test_shape),
+        cmocka_unit_test(test_addresses), cmocka_unit_test(test_access),
+        cmocka_unit_test(test_backends),  cmocka_unit_test(test_urls),
+        cmocka_unit_test(test_perimeter), cmocka_unit_test(test_policy),
+        cmocka_unit_test(test_prices),    cmocka_unit_test(test_warnings),
+        cmocka_unit_test(test_bounds),    cmocka_unit_test(test_secrets_stay_secret),
         cmocka_unit_test(test_files),
     };
 

@@ -69,6 +69,24 @@ static void test_facts(void **state)
     }
 }
 
+static void test_remote_names(void **state)
+{
+    static const struct {
+        const char *name;
+        bool remote;
+    } rows[] = {
+        {"gpt-oss:120b-cloud", true}, {"glm-4.6:cloud", true}, {"me/x:1b-Cloud", true},
+        {"gpt-oss:120b", false},      {"cloud", false},        {"cloud-model:8b", false},
+        {"a:cloudy", false},          {"a:mycloud", false},    {"a-cloud", false},
+        {"host:5000/a:cloud", true},  {"host:5000/a", false},  {"", false},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (llm_model_is_remote(view_str(rows[i].name)) != rows[i].remote)
+            fail_msg("%s", rows[i].name);
+}
+
 static void test_long_name(void **state)
 {
     char name[1000];
@@ -98,6 +116,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_remote_names),
         cmocka_unit_test(test_long_name),
         cmocka_unit_test(test_every_row_counts),
     };
