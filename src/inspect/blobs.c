@@ -1,0 +1,110 @@
+/* Base64 in a text: opened once, and scanned when there is text inside. */
+#include "base/utf8.h"
+#include "inspect/document.h"
+
+#define MIN_BLOB   24
+#define MIN_OPAQUE 512 /* a longer one that holds no text is a file of some kind */
+
+static int value_of(char c)
+{
+    if (is_upper(c))
+        return c - 'A';
+    if (byte_is(c, BYTE_LOWER))
+        return c - 'a' + 26;
+    if (is_digit(c))
+        return c - '0' + 52;
+    return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
+}
+
+static bool is_blob_byte(char c)
+{
+    return byte_is(c, BYTE_KEY) || c == '+' || c == '/';
+}
+
+/* The next run from `at` on that is long enough, looked for from its far end: most windows hold a
+ * blank there. Returns the text's end without one. */
+static uint32_t next_blob(struct view text, uint32_t at)
+{
+    while (text.n - at >= MIN_BLOB) {
+        uint32_t last = at + MIN_BLOB;
+        while (last > at && is_blob_byte(text.p[last - 1]))
+            last--;
+        if (last == at)
+            return at;
+        at = last;
+    }
+    return (uint32_t)text.n;
+}
+
+static uint32_t blob_end(struct view text, uint32_t at)
+{
+    while (at < text.n && is_blob_byte(text.p[at]))
+        at++;
+    return at;
+}
+
+/* Into the arena. False: no text is in it. */
+static bool decode(struct scan *s, struct view blob, struct view *ret_text)
+{
+    char *to = arena_bytes(s->a, blob.n);
+    uint32_t bits = 0;
+    size_t n = 0, odd = 0;
+
+    if (!to) {
+        s->failed = true;
+        return false;
+    }
+    for (size_t i = 0; i < blob.n; i++) {
+        bits = bits << 6 | (uint32_t)value_of(blob.p[i]);
+        if (i % 4 == 0)
+            continue;
+        char c = (char)(bits >> (6 - 2 * (i % 4)));
+        odd += (unsigned char)c < ' ' && c != '\n' && c != '\t' && c != '\r';
+        to[n++] = c;
+        if (odd > 0)
+            return false;
+    }
+    *ret_text = view_of(to, n);
+    return n >= 12 && utf8_valid(*ret_text);
+}
+
+/* What is found inside makes the whole untouchable. */
+static void look_inside(struct scan *s, struct view text, uint32_t start, uint32_t end)
+{
+    struct scan inner = {.s = s->s, .options = s->options, .a = s->a};
+    struct plain in = plain_of(text, 0);
+
+    if (!plain_init(&inner.doc, (uint32_t)text.n + 1, s->a) ||
+        !plain_normalize(&inner.doc, &in, 0, in.n)) {
+        s->failed = true;
+        return;
+    }
+    detect_text(&inner);
+    s->failed |= inner.failed;
+    if (inner.n_hits > 0) {
+        const struct hit *h = &inner.hits[0]; /* the first one names it */
+        for (unsigned i = 1; i < inner.n_hits; i++)
+            h = inner.hits[i].start < h->start ? &inner.hits[i] : h;
+        scan_found(s, plain_raw(&s->doc, start), plain_raw_end(&s->doc, end), h->class, h->evidence,
+                   "base64");
+    }
+}
+
+void document_open_blobs(struct scan *s)
+{
+    struct view text = scan_text(s), inside;
+    unsigned hit = 0;
+
+    for (uint32_t at = 0; !s->failed && (at = next_blob(text, at)) < text.n;) {
+        uint32_t end = blob_end(text, at);
+        while (hit < s->n_hits && s->hits[hit].end <= at)
+            hit++;
+        bool known = hit < s->n_hits && s->hits[hit].start < end;
+        if (!known && decode(s, view_of(text.p + at, end - at), &inside))
+            look_inside(s, inside, at, end + (end < text.n && text.p[end] == '='));
+        else if (!known && end - at >= MIN_OPAQUE)
+            scan_found(s, plain_raw(&s->doc, at), plain_raw_end(&s->doc, end), DATA_UNREADABLE,
+                       FINDING_HARD, "base64");
+        at = end;
+    }
+}

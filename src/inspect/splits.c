@@ -1,0 +1,46 @@
+/* Numbers that go on in the next string, and text inside of encodings. */
+#include "inspect/detect.h"
+
+#define AROUND 40 /* bytes on either side of a border between two strings */
+
+/* The hits of the joined text that lie across the border become hits on both sides. */
+static void look_across(struct scan *s, const struct part *left, const struct part *right)
+{
+    uint32_t head = left->end - left->start < AROUND ? left->end - left->start : AROUND;
+    uint32_t tail = right->end - right->start < AROUND ? right->end - right->start : AROUND;
+    struct scan joined = {.s = s->s, .options = s->options, .a = s->a};
+
+    if (!plain_init(&joined.doc, head + tail, s->a)) {
+        s->failed = true;
+        return;
+    }
+    if (!plain_glue(&joined.doc, view_of(s->doc.p + left->end - head, head), 0) ||
+        !plain_glue(&joined.doc, view_of(s->doc.p + right->start, tail), head))
+        return;
+    detect_numbers(&joined);
+    detect_keys(&joined);
+    detect_contacts(&joined);
+    s->failed |= joined.failed;
+    for (unsigned i = 0; i < joined.n_hits; i++) {
+        const struct hit *h = &joined.hits[i];
+        if (h->start >= head || h->end <= head || h->evidence != FINDING_HARD)
+            continue;
+        scan_hit(s, left->end - (head - h->start), left->end, h->class, FINDING_HARD, 80, h->sub);
+        scan_hit(s, right->start, right->start + (h->end - head), h->class, FINDING_HARD, 80,
+                 h->sub);
+    }
+}
+
+void detect_splits(struct scan *s)
+{
+    const struct part *last = NULL;
+
+    for (unsigned i = 0; i < s->n_parts && !s->failed; i++) {
+        const struct part *part = &s->parts[i];
+        if (!part->text || part->start == part->end)
+            continue;
+        if (last && is_word(s->doc.p[last->end - 1]) && is_word(s->doc.p[part->start]))
+            look_across(s, last, part);
+        last = part;
+    }
+}
