@@ -1,7 +1,9 @@
 #include "cli/ledger.h"
 
 #include "base/clock.h"
+#include "cli/ledger_keep.h"
 #include "cli/ledger_out.h"
+#include "cli/ledger_place.h"
 #include "cli/since.h"
 
 #include <getopt.h>
@@ -13,6 +15,7 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 static const char usage[] =
     "usage: weir ledger [options]          the last exchanges, and what all of them add up to\n"
     "       weir ledger show ID [options]  one whole record, by its id or its x-request-id\n"
+    "       weir ledger export | prune | key     for proofs and retention; each has its --help\n"
     "\n"
     "  --file PATH     the ledger's file (default: weir.db in this folder)\n"
     "  --config FILE   take the path from this config's ledger.path\n"
@@ -94,19 +97,13 @@ static bool read_options(struct options *o, int argc, char **argv, struct error 
     return error_hint(err, "write `weir ledger` or `weir ledger show ID`");
 }
 
-/* The path by --file, by the config, or the default. */
 static struct ledger_reader *open_reader(const struct options *o, struct error *err)
 {
-    if (o->file)
-        return ledger_reader_open(view_str(o->file), err);
-    if (!o->config)
-        return ledger_reader_open(VIEW("weir.db"), err);
-    struct config *config = config_load(o->config, VIEW_NONE, err);
-    if (!config)
-        return NULL;
-    struct ledger_reader *reader = ledger_reader_open(config->ledger_path, err);
-    config_unref(config);
-    return reader;
+    struct ledger_place place;
+
+    return ledger_place_find(o->file, o->config, &place, err)
+               ? ledger_reader_open(view_str(place.path), err)
+               : NULL;
 }
 
 /* One way through all rows: the newest are listed, all are summed. */
@@ -226,9 +223,17 @@ static int complain(const struct error *err, int status)
 
 int cli_ledger(int argc, char **argv)
 {
+    static const struct {
+        const char *name;
+        int (*run)(int argc, char **argv);
+    } others[] = {
+        {"export", cli_ledger_export}, {"prune", cli_ledger_prune}, {"key", cli_ledger_key}};
     struct options options;
     struct error err;
 
+    for (size_t i = 0; argc > 1 && i < sizeof(others) / sizeof(others[0]); i++)
+        if (strcmp(argv[1], others[i].name) == 0)
+            return others[i].run(argc - 1, argv + 1);
     opterr = 0;
     if (!read_options(&options, argc, argv, &err))
         return complain(&err, EXIT_USAGE);

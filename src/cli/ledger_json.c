@@ -76,6 +76,15 @@ static void member_json(struct ledger_reader *reader, const char *name, struct v
     fwrite(json.p, 1, json.n, out);
 }
 
+static void member_optional_json(struct ledger_reader *reader, const char *name, struct view json,
+                                 FILE *out)
+{
+    if (json.n)
+        member_json(reader, name, json, out);
+    else
+        member_text(name, json, out);
+}
+
 void ledger_json_record(struct ledger_reader *reader, const struct ledger_record *r, FILE *out)
 {
     fprintf(out, "{\"id\":\"%" PRId64 "\",\"time_ms\":%" PRId64, r->id, r->wall_ms);
@@ -104,6 +113,13 @@ void ledger_json_record(struct ledger_reader *reader, const struct ledger_record
     member_cost("cost_usd", r->cost_nano, out);
     member_cost("other_cost_usd", r->other_cost_nano, out);
     member_text("other_model", r->other_model, out);
+    member_text("scan", r->scan, out);
+    member_text("profile", r->profile, out);
+    member_optional_json(reader, "findings", r->findings, out);
+    member_optional_json(reader, "modes", r->modes, out);
+    member_text("peer", r->peer, out);
+    member_optional_json(reader, "portions", r->portions, out);
+    member_optional_json(reader, "sent", r->sent, out);
     member_text("notes", r->notes, out);
     member_json(reader, "attempts", ledger_attempts_json(reader, r), out);
     member_json(reader, "plan", ledger_plan_json(reader, r), out);

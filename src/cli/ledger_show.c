@@ -174,6 +174,12 @@ void ledger_text_record(struct ledger_reader *reader, const struct ledger_record
     line_ms(out, "total", r->total_us);
     line_cost(out, "cost", r->cost_nano, VIEW_NONE);
     line_cost(out, "other side", r->other_cost_nano, r->other_model);
+    line(out, "scan", r->scan);
+    line(out, "found", r->findings);
+    line(out, "done with it", r->modes);
+    line(out, "peer", r->peer);
+    line(out, "portions", r->portions);
+    line(out, "sent outside", r->sent);
     line(out, "changed", r->notes);
     write_plan(reader, r, out);
     struct view attempts = ledger_attempts_json(reader, r);

@@ -1,15 +1,18 @@
 #include "ledger/ledger.h"
 
 #include "base/clock.h"
+#include "ledger/anchor.h"
 #include "ledger/checkpoint.h"
 #include "ledger/hours.h"
 #include "ledger/id.h"
-#include "ledger/store.h"
+#include "ledger/sealer.h"
 
+#include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -28,6 +31,8 @@ struct ledger {
     pthread_t writer;
     struct checkpoint checkpoint;
     pthread_mutex_t gate; /* see checkpoint.h */
+    struct ledger_key *key;
+    struct anchor *anchor; /* NULL: none */
 
     /* Stacks that any thread pushes to and the writer takes as a whole: newest first. */
     struct ledger_commit *_Atomic queue;
@@ -39,6 +44,7 @@ struct ledger {
 
     /* the writer's own */
     struct store store;
+    struct sealer sealer;
     struct hours_entry *hours;     /* oldest first */
     int64_t retry_at_ns, began_ns; /* began_ns: the last transaction */
     bool together;                 /* it had more than one record */
@@ -88,13 +94,14 @@ void ledger_flush(struct ledger *l)
         wake(l);
 }
 
-/* Until something is queued, the end, or the time for the next try. */
+/* Until something is queued, the end, or the time for the next try or checkpoint. */
 static void sleep_until_needed(struct ledger *l)
 {
     struct timespec timeout, *limit = NULL;
+    int64_t until_ns = atomic_load(&l->failing) ? l->retry_at_ns : sealer_due_ns(&l->sealer);
 
-    if (atomic_load(&l->failing)) {
-        int64_t left = l->retry_at_ns - clock_mono_ns();
+    if (until_ns != INT64_MAX) {
+        int64_t left = until_ns - clock_mono_ns();
         if (left <= 0)
             return;
         timeout = (struct timespec){left / NS_PER_S, left % NS_PER_S};
@@ -171,6 +178,7 @@ static void fail(struct ledger *l, const struct error *err)
     pthread_mutex_lock(&l->gate);
     store_close(&l->store);
     pthread_mutex_unlock(&l->gate);
+    sealer_leave(&l->sealer);
     l->retry_at_ns = clock_mono_ns() + RETRY_NS;
 }
 
@@ -197,7 +205,7 @@ static bool add_all(struct ledger *l, struct ledger_commit **batch,
 {
     for (struct ledger_commit **at = batch; *at;) {
         struct ledger_commit *commit = *at;
-        enum store_result result = store_add(&l->store, commit->record, err);
+        enum store_result result = sealer_add(&l->sealer, &l->store, commit->record, err);
         if (result == STORE_FAILED)
             return false;
         if (result == STORE_REFUSED) {
@@ -224,19 +232,36 @@ static void pace(struct ledger *l)
         nanosleep(&pause, NULL);
 }
 
-static void write_batch(struct ledger *l, struct ledger_commit *batch)
+/* One transaction: the records and hours, and a checkpoint where one is due. */
+static bool write_all(struct ledger *l, struct ledger_commit **batch,
+                      struct ledger_commit **ret_refused, bool last, struct error *err)
+{
+    bool sealed = false;
+
+    pthread_mutex_lock(&l->gate);
+    sealer_begin(&l->sealer);
+    bool ok = store_begin(&l->store, err) && add_all(l, batch, ret_refused, err);
+    if (ok && (last || sealer_due_ns(&l->sealer) <= clock_mono_ns()))
+        ok = sealed = sealer_checkpoint(&l->sealer, &l->store, last, err);
+    ok = ok && store_commit(&l->store, err);
+    if (!ok) {
+        store_rollback(&l->store);
+        sealer_rollback(&l->sealer);
+    }
+    pthread_mutex_unlock(&l->gate);
+    if (ok && sealed)
+        anchor_tell(l->anchor, &l->sealer.row);
+    return ok;
+}
+
+static void write_batch(struct ledger *l, struct ledger_commit *batch, bool last)
 {
     struct ledger_commit *refused = NULL;
     struct error err;
 
     l->began_ns = clock_mono_ns();
     l->together = batch && batch->next;
-    pthread_mutex_lock(&l->gate);
-    bool ok = store_begin(&l->store, &err) && add_all(l, &batch, &refused, &err) &&
-              store_commit(&l->store, &err);
-    if (!ok)
-        store_rollback(&l->store);
-    pthread_mutex_unlock(&l->gate);
+    bool ok = write_all(l, &batch, &refused, last, &err);
     if (ok) {
         atomic_fetch_add(&l->transactions, 1);
         hours_free_all(l->hours);
@@ -265,8 +290,8 @@ static void *writer_main(void *arg)
         take_hours(l);
         if (atomic_load(&l->failing))
             answer(l, batch, false);
-        else if (batch || l->hours)
-            write_batch(l, batch);
+        else if (batch || l->hours || sealer_due_ns(&l->sealer) <= clock_mono_ns())
+            write_batch(l, batch, false);
         if (stop && !anything_queued(l))
             return NULL;
         if (!anything_queued(l))
@@ -276,12 +301,56 @@ static void *writer_main(void *arg)
 
 static void ledger_free(struct ledger *l)
 {
+    anchor_stop(l->anchor);
     store_close(&l->store);
+    sealer_done(&l->sealer);
+    ledger_key_free(l->key);
     hours_free_all(l->hours);
     pthread_mutex_destroy(&l->gate);
     pthread_mutex_destroy(&l->why_lock);
     free(l->path);
     free(l);
+}
+
+/* A new key is made for a ledger that nobody signed yet: where somebody did, a missing key is worth
+ * a look. */
+static struct ledger_key *open_key(struct ledger *l, struct view path, struct error *err)
+{
+    char name[PATH_MAX];
+    int64_t writers;
+
+    int n = path.n ? snprintf(name, sizeof(name), "%.*s", VIEW_ARG(path))
+                   : snprintf(name, sizeof(name), "%s.key", l->path);
+    if (n < 0 || (size_t)n >= sizeof(name)) {
+        error_set(err, ERROR_BAD_VALUE, "the path of ledger.key is too long");
+        return NULL;
+    }
+    struct ledger_key *key = ledger_key_load(name, err);
+    if (key || err->code != ERROR_NOT_FOUND || !store_count_writers(&l->store, &writers, err))
+        return key;
+    if (writers == 0)
+        return ledger_key_make(name, err);
+    error_set(err, ERROR_LEDGER_UNAVAILABLE, "ledger %s was signed, and its key %s is missing",
+              l->path, name);
+    error_hint(err, "put the key back; or go on with another one: `weir ledger key --new`");
+    return NULL;
+}
+
+static bool start(struct ledger *l, const struct ledger_options *options, struct error *err)
+{
+    if (!store_open(&l->store, l->path, l->sync, err))
+        return false;
+    sqlite3_wal_hook(l->store.db, note_pages, l);
+    ledger_id_raise(store_last_id(&l->store));
+    l->key = open_key(l, options->key, err);
+    if (!l->key || !sealer_init(&l->sealer, l->key, &l->store, err) ||
+        !anchor_start(&options->anchor, &l->anchor, err) ||
+        !checkpoint_start(&l->checkpoint, l->path, &l->store, &l->gate, err))
+        return false;
+    if (ledger_thread(&l->writer, writer_main, l, "weir-ledger", err))
+        return true;
+    checkpoint_stop(&l->checkpoint);
+    return false;
 }
 
 struct ledger *ledger_open(const struct ledger_options *options, struct error *err)
@@ -299,22 +368,17 @@ struct ledger *ledger_open(const struct ledger_options *options, struct error *e
     l->sync = options->sync;
     pthread_mutex_init(&l->gate, NULL);
     pthread_mutex_init(&l->why_lock, NULL);
-    if (!store_open(&l->store, path, l->sync, err)) {
-        ledger_free(l);
-        return NULL;
-    }
-    sqlite3_wal_hook(l->store.db, note_pages, l);
-    ledger_id_raise(store_last_id(&l->store));
-    if (!checkpoint_start(&l->checkpoint, path, &l->store, &l->gate, err)) {
-        ledger_free(l);
-        return NULL;
-    }
-    if (!ledger_thread(&l->writer, writer_main, l, "weir-ledger", err)) {
-        checkpoint_stop(&l->checkpoint);
-        ledger_free(l);
-        return NULL;
-    }
-    return l;
+    if (start(l, options, err))
+        return l;
+    ledger_free(l);
+    return NULL;
+}
+
+/* The last checkpoint: from here on a missing tail shows. */
+static void end_chain(struct ledger *l)
+{
+    if (l->sealer.now.writer != 0 && !atomic_load(&l->failing))
+        write_batch(l, NULL, true);
 }
 
 void ledger_close(struct ledger *l)
@@ -324,8 +388,14 @@ void ledger_close(struct ledger *l)
     atomic_store(&l->stop, true);
     wake(l);
     pthread_join(l->writer, NULL);
+    end_chain(l);
     checkpoint_stop(&l->checkpoint);
     ledger_free(l); /* the last connection: the WAL goes into the file and away */
+}
+
+bool ledger_sent_digest(const struct ledger *l, struct view bytes, char ret_hex[LEDGER_DIGEST_HEX])
+{
+    return ledger_key_digest(l->key, bytes, ret_hex);
 }
 
 bool ledger_failing(struct ledger *l, struct error *err)
@@ -346,5 +416,6 @@ struct ledger_stats ledger_stats(struct ledger *l)
         .committed = atomic_load(&l->committed),
         .lost = atomic_load(&l->lost),
         .transactions = atomic_load(&l->transactions),
+        .anchor_failures = anchor_failures(l->anchor),
     };
 }

@@ -7,12 +7,15 @@
  * sync: full also a power loss). When the file cannot be written the ledger is `failing`: commits
  * are answered false at once, it tries again each second and recovers by itself.
  *
+ * The records of a process form a chain of hashes, signed each second (sealer.h, docs/proof.md).
+ *
  * ledger_submit() may be called from any thread. `done` runs on the writer thread: it must be
  * short and must not block (it wakes whoever waits).
  */
 #pragma once
 
 #include "base/error.h"
+#include "ledger/anchor.h"
 #include "ledger/record.h"
 
 struct ledger;
@@ -32,12 +35,14 @@ struct ledger_commit {
 struct ledger_options {
     struct view path;
     enum ledger_sync sync;
+    struct view key; /* the file with the key that signs; empty: the path with ".key" behind it */
+    struct anchor_options anchor;
 };
 
-/* Opens or creates the file, repairs nothing: an unreadable file is an error that says what to do.
- */
+/* Opens or creates the file and its key, repairs nothing: an unreadable file is an error that says
+ * what to do. */
 struct ledger *ledger_open(const struct ledger_options *options, struct error *err) MUST_CHECK;
-/* Writes what is queued and closes. Accepts NULL. */
+/* Writes what is queued, signs the end of the chain and closes. Accepts NULL. */
 void ledger_close(struct ledger *l);
 
 /* Queues without waking the writer: ledger_flush() does. A loop calls it once a turn, so that all
@@ -56,7 +61,12 @@ bool ledger_failing(struct ledger *l, struct error *err);
  * that begins at a number of each process's own. Any thread. */
 int64_t ledger_next_id(void);
 
+/* The keyed digest (HMAC-SHA256, hex) of bytes that leave, for ledger_record.sent. Any thread. */
+enum { LEDGER_DIGEST_HEX = 65 };
+bool ledger_sent_digest(const struct ledger *l, struct view bytes,
+                        char ret_hex[LEDGER_DIGEST_HEX]) MUST_CHECK;
+
 struct ledger_stats {
-    uint64_t committed, lost, transactions;
+    uint64_t committed, lost, transactions, anchor_failures;
 };
 struct ledger_stats ledger_stats(struct ledger *l);

@@ -84,7 +84,7 @@ static uint32_t get_u32(sqlite3_stmt *stmt, int column)
 
 static int get_side(sqlite3_stmt *stmt)
 {
-    struct view side = get_text(stmt, STORE_side);
+    struct view side = get_text(stmt, RECORD_side);
 
     return view_eq(side, VIEW("inside"))    ? SIDE_INSIDE
            : view_eq(side, VIEW("outside")) ? SIDE_OUTSIDE
@@ -94,36 +94,43 @@ static int get_side(sqlite3_stmt *stmt)
 static void get_record(sqlite3_stmt *stmt, struct ledger_record *r)
 {
     *r = (struct ledger_record){
-        .id = sqlite3_column_int64(stmt, STORE_id),
-        .request_id = get_text(stmt, STORE_request_id),
-        .wall_ms = sqlite3_column_int64(stmt, STORE_time_ms),
-        .key = get_text(stmt, STORE_key),
-        .model_asked = get_text(stmt, STORE_model_asked),
-        .alias = get_text(stmt, STORE_alias),
-        .dialect = get_text(stmt, STORE_dialect),
-        .task = get_text(stmt, STORE_task),
-        .confidence = sqlite3_column_double(stmt, STORE_confidence),
-        .complexity = sqlite3_column_double(stmt, STORE_complexity),
-        .plan = get_text(stmt, STORE_plan),
-        .attempts = get_text(stmt, STORE_attempts),
-        .notes = get_text(stmt, STORE_notes),
+        .id = sqlite3_column_int64(stmt, RECORD_id),
+        .request_id = get_text(stmt, RECORD_request_id),
+        .wall_ms = sqlite3_column_int64(stmt, RECORD_time_ms),
+        .key = get_text(stmt, RECORD_key),
+        .model_asked = get_text(stmt, RECORD_model_asked),
+        .alias = get_text(stmt, RECORD_alias),
+        .dialect = get_text(stmt, RECORD_dialect),
+        .task = get_text(stmt, RECORD_task),
+        .confidence = sqlite3_column_double(stmt, RECORD_confidence),
+        .complexity = sqlite3_column_double(stmt, RECORD_complexity),
+        .plan = get_text(stmt, RECORD_plan),
+        .attempts = get_text(stmt, RECORD_attempts),
+        .notes = get_text(stmt, RECORD_notes),
         .side = get_side(stmt),
-        .backend = get_text(stmt, STORE_backend),
-        .node = get_text(stmt, STORE_node),
-        .model = get_text(stmt, STORE_model),
-        .tokens_in = get_u32(stmt, STORE_tokens_in),
-        .tokens_out = get_u32(stmt, STORE_tokens_out),
-        .tokens_cached = get_u32(stmt, STORE_tokens_cached),
-        .tokens_reasoning = get_u32(stmt, STORE_tokens_reasoning),
-        .tokens_estimated = sqlite3_column_int(stmt, STORE_tokens_estimated) != 0,
-        .stream = sqlite3_column_int(stmt, STORE_stream) != 0,
-        .status = sqlite3_column_int(stmt, STORE_status),
-        .outcome = get_text(stmt, STORE_outcome),
-        .first_token_us = get_natural(stmt, STORE_first_token_us),
-        .total_us = get_natural(stmt, STORE_total_us),
-        .cost_nano = get_natural(stmt, STORE_cost_nano),
-        .other_cost_nano = get_natural(stmt, STORE_other_cost_nano),
-        .other_model = get_text(stmt, STORE_other_model),
+        .backend = get_text(stmt, RECORD_backend),
+        .node = get_text(stmt, RECORD_node),
+        .model = get_text(stmt, RECORD_model),
+        .tokens_in = get_u32(stmt, RECORD_tokens_in),
+        .tokens_out = get_u32(stmt, RECORD_tokens_out),
+        .tokens_cached = get_u32(stmt, RECORD_tokens_cached),
+        .tokens_reasoning = get_u32(stmt, RECORD_tokens_reasoning),
+        .tokens_estimated = sqlite3_column_int(stmt, RECORD_tokens_estimated) != 0,
+        .stream = sqlite3_column_int(stmt, RECORD_stream) != 0,
+        .status = sqlite3_column_int(stmt, RECORD_status),
+        .outcome = get_text(stmt, RECORD_outcome),
+        .first_token_us = get_natural(stmt, RECORD_first_token_us),
+        .total_us = get_natural(stmt, RECORD_total_us),
+        .cost_nano = get_natural(stmt, RECORD_cost_nano),
+        .other_cost_nano = get_natural(stmt, RECORD_other_cost_nano),
+        .other_model = get_text(stmt, RECORD_other_model),
+        .scan = get_text(stmt, RECORD_scan),
+        .profile = get_text(stmt, RECORD_profile),
+        .findings = get_text(stmt, RECORD_findings),
+        .modes = get_text(stmt, RECORD_modes),
+        .peer = get_text(stmt, RECORD_peer),
+        .portions = get_text(stmt, RECORD_portions),
+        .sent = get_text(stmt, RECORD_sent),
     };
 }
 
@@ -134,8 +141,8 @@ static sqlite3_stmt *select_exchange(struct ledger_reader *r, const char *rest, 
     sqlite3_stmt *stmt = NULL;
 
     buf_append_lit(&sql, "SELECT ");
-    for (int i = 0; i < STORE_COLUMNS; i++)
-        buf_printf(&sql, "%s%s", i ? "," : "", store_column_name((enum store_column)i));
+    for (int i = 0; i < RECORD_COLUMNS; i++)
+        buf_printf(&sql, "%s%s", i ? "," : "", row_table(ROW_RECORD)->columns[i].name);
     buf_printf(&sql, " FROM exchange %s", rest);
     if (!buf_ok(&sql)) {
         error_set(err, ERROR_NO_MEMORY, "no memory to read the ledger");

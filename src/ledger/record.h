@@ -34,6 +34,21 @@ struct ledger_record {
     int64_t cost_nano;                /* or LEDGER_UNPRICED */
     int64_t other_cost_nano;          /* the best candidate of the other side; or LEDGER_UNPRICED */
     struct view other_model;          /* which one that was; may be empty */
+
+    /* What the perimeter saw; all may be empty. */
+    struct view scan;     /* "clean", "found", "failed" (counts as sensitive); empty: not scanned */
+    struct view profile;  /* data_profile_name() of the scan */
+    struct view findings; /* JSON object of the request as it came: {"EMAIL":2,...} */
+    struct view modes;    /* JSON object: {"EMAIL":"mask",...} */
+    struct view peer;     /* address of the connection that answered, as getpeername() tells it */
+    /* JSON array: [{"from":N,"to":N,"went":"inside" | "outside" | "masked"},...]: ranges of bytes
+     * of the request's body. Never their text. */
+    struct view portions;
+    /* JSON array: one object for each time that bytes of this request were sent to the outside,
+     * also by attempts that failed: {"backend":S,"host":S,"peer":S,"bytes":N,"digest":S,"scan":S,
+     * "left":{"EMAIL":1}}. `digest` is ledger_sent_digest(), `scan` the gate's last look at these
+     * very bytes, `left` the classes that it let pass. Without `scan` they count as not scanned. */
+    struct view sent;
 };
 
 /* A node's time since it was last written, for the hours that no request used. */

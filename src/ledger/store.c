@@ -1,5 +1,6 @@
 #include "ledger/store.h"
 
+#include "ledger/store_schema.h"
 #include "ledger/wal_file.h"
 
 #include <errno.h>
@@ -13,21 +14,6 @@ enum {
     CACHE_KIB = 512, /* the right edge of the tree is all that is written */
     WAL_KEEP = 8 << 20,
 };
-
-static const struct {
-    const char *name, *type;
-} columns[STORE_COLUMNS] = {
-#define COLUMN(name, type) {#name, type},
-#include "ledger/columns.def"
-#undef COLUMN
-};
-
-_Static_assert(STORE_COLUMNS <= 64, "store.bound has a bit for each");
-
-const char *store_column_name(enum store_column column)
-{
-    return columns[column].name;
-}
 
 /* Each connection stays with one thread at a time, and nobody asks for memory statistics: both
  * spare a lock in most calls. */
@@ -92,90 +78,6 @@ static sqlite3 *open_db(const char *name, int flags, const char *path, struct er
     return db;
 }
 
-/* The first column of the first row; `otherwise` when there is no row. */
-static bool ask_int(sqlite3 *db, const char *sql, int64_t otherwise, const char *path,
-                    int64_t *ret_value, struct error *err)
-{
-    sqlite3_stmt *stmt = NULL;
-
-    int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_step(stmt);
-    if (rc == SQLITE_ROW)
-        *ret_value = sqlite3_column_int64(stmt, 0);
-    else if (rc == SQLITE_DONE)
-        *ret_value = otherwise;
-    else
-        store_error(db, rc, path, err);
-    sqlite3_finalize(stmt);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE;
-}
-
-/* `ret_fresh`: nothing is in the file yet. */
-static bool check_schema(sqlite3 *db, const char *path, bool *ret_fresh, struct error *err)
-{
-    int64_t objects, ours, version;
-
-    if (!ask_int(db, "SELECT count(*) FROM sqlite_master", 0, path, &objects, err))
-        return false;
-    if (objects == 0) {
-        *ret_fresh = true;
-        return true;
-    }
-    if (!ask_int(db,
-                 "SELECT count(*) FROM sqlite_master WHERE type = 'table'"
-                 " AND name IN ('meta', 'exchange', 'node_hours')",
-                 0, path, &ours, err))
-        return false;
-    if (ours != 3) {
-        error_set(err, ERROR_LEDGER_UNAVAILABLE, "%s is a SQLite file, but no ledger of Weir",
-                  path);
-        return error_hint(err, "set ledger.path to another file");
-    }
-    if (!ask_int(db, "SELECT value FROM meta WHERE key = 'schema'", 0, path, &version, err))
-        return false;
-    if (version != STORE_SCHEMA) {
-        error_set(err, ERROR_LEDGER_UNAVAILABLE,
-                  "ledger %s has schema %lld, this Weir writes schema %d", path, (long long)version,
-                  STORE_SCHEMA);
-        return error_hint(err, version > STORE_SCHEMA
-                                   ? "use the newer Weir that made it, or set ledger.path"
-                                   : "keep that file and set ledger.path to a new one");
-    }
-    *ret_fresh = false;
-    return true;
-}
-
-static bool run_sql(sqlite3 *db, const char *sql, const char *path, struct error *err)
-{
-    int rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
-
-    return rc == SQLITE_OK || store_error(db, rc, path, err);
-}
-
-/* Another gateway may be doing the same at this moment: the transaction makes one wait. */
-static bool create_schema(sqlite3 *db, const char *path, struct error *err)
-{
-    struct buf sql = BUF_MAX(8192);
-
-    buf_append_lit(&sql, "BEGIN IMMEDIATE;"
-                         "CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value)"
-                         " WITHOUT ROWID;"
-                         "CREATE TABLE IF NOT EXISTS node_hours(from_ms INTEGER NOT NULL,"
-                         " to_ms INTEGER NOT NULL, backend TEXT, node TEXT,"
-                         " busy_ms INTEGER NOT NULL, cost_per_hour_nano INTEGER NOT NULL);"
-                         "CREATE TABLE IF NOT EXISTS exchange(");
-    for (int i = 0; i < STORE_COLUMNS; i++)
-        buf_printf(&sql, "%s%s %s", i ? ", " : "", columns[i].name, columns[i].type);
-    buf_printf(&sql, "); INSERT OR IGNORE INTO meta VALUES('schema', %d); COMMIT;", STORE_SCHEMA);
-    buf_append_char(&sql, '\0');
-    bool ok = buf_ok(&sql) && run_sql(db, sql.p, path, err);
-    if (!buf_ok(&sql))
-        error_set(err, ERROR_NO_MEMORY, "no memory to create the ledger %s", path);
-    buf_done(&sql);
-    return ok;
-}
-
 static bool prepare_one(struct store *s, sqlite3_stmt **stmt, const char *sql, const char *path,
                         struct error *err)
 {
@@ -184,19 +86,32 @@ static bool prepare_one(struct store *s, sqlite3_stmt **stmt, const char *sql, c
     return rc == SQLITE_OK || store_error(s->db, rc, path, err);
 }
 
+/* "INSERT INTO table(columns in their order) VALUES(?,...)": a file that was brought up from an
+ * older schema has them in another one. */
+static bool prepare_insert(struct store *s, enum row_kind kind, const char *path, struct error *err)
+{
+    const struct row_table *t = row_table(kind);
+    struct buf sql = BUF_MAX(8192);
+
+    buf_printf(&sql, "INSERT %sINTO %s(", kind == ROW_STUB ? "OR REPLACE " : "", t->name);
+    for (unsigned i = 0; i < t->n; i++)
+        buf_printf(&sql, "%s%s", i ? "," : "", t->columns[i].name);
+    buf_append_lit(&sql, ") VALUES(?");
+    for (unsigned i = 1; i < t->n; i++)
+        buf_append_lit(&sql, ",?");
+    buf_append(&sql, view_of(")", 2));
+    bool ok = buf_ok(&sql) ? prepare_one(s, &s->insert[kind], sql.p, path, err)
+                           : error_set(err, ERROR_NO_MEMORY, "no memory to open the ledger");
+    buf_done(&sql);
+    return ok;
+}
+
 static bool prepare(struct store *s, const char *path, struct error *err)
 {
-    char insert[64 + 2 * STORE_COLUMNS] = "INSERT INTO exchange VALUES(?";
-    size_t n = strlen(insert);
-
-    for (int i = 1; i < STORE_COLUMNS; i++) {
-        insert[n++] = ',';
-        insert[n++] = '?';
-    }
-    insert[n++] = ')';
-    insert[n] = '\0';
-    return prepare_one(s, &s->insert, insert, path, err) &&
-           prepare_one(s, &s->begin, "BEGIN IMMEDIATE", path, err) &&
+    for (int kind = 0; kind < ROW_KINDS; kind++)
+        if (!prepare_insert(s, (enum row_kind)kind, path, err))
+            return false;
+    return prepare_one(s, &s->begin, "BEGIN IMMEDIATE", path, err) &&
            prepare_one(s, &s->commit, "COMMIT", path, err) &&
            prepare_one(s, &s->pin, "SELECT key FROM meta", path, err) &&
            prepare_one(s, &s->insert_hours, "INSERT INTO node_hours VALUES(?,?,?,?,?,?)", path,
@@ -207,15 +122,16 @@ static bool prepare(struct store *s, const char *path, struct error *err)
 
 static bool set_up(struct store *s, const char *path, enum ledger_sync sync, struct error *err)
 {
-    bool fresh = false;
+    enum schema_state state;
     sqlite3_stmt *mode = NULL;
     char pragmas[256];
 
-    if (!check_schema(s->db, path, &fresh, err))
+    if (!schema_check(s->db, path, &state, err))
         return false;
     /* Making an empty file safe takes six waits for the disk and there is nothing in it to lose;
      * the first checkpoint makes up for it. */
-    if (fresh && sync == LEDGER_SYNC_NORMAL && !run_sql(s->db, "PRAGMA synchronous=OFF", path, err))
+    if (state == SCHEMA_FRESH && sync == LEDGER_SYNC_NORMAL &&
+        !schema_run(s->db, "PRAGMA synchronous=OFF", path, err))
         return false;
     /* Answers the mode that the file has now: some file systems cannot do WAL. */
     int rc = sqlite3_prepare_v2(s->db, "PRAGMA journal_mode=WAL", -1, &mode, NULL);
@@ -230,13 +146,13 @@ static bool set_up(struct store *s, const char *path, enum ledger_sync sync, str
         error_set(err, ERROR_LEDGER_UNAVAILABLE, "ledger %s: its file system cannot do WAL", path);
         return error_hint(err, "set ledger.path to a local disk");
     }
-    if (fresh && !create_schema(s->db, path, err))
+    if (!schema_make(s->db, path, state, err))
         return false;
     snprintf(pragmas, sizeof(pragmas),
              "PRAGMA synchronous=%s; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY;"
              "PRAGMA mmap_size=0; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=%d;",
              sync == LEDGER_SYNC_FULL ? "FULL" : "NORMAL", CACHE_KIB, WAL_KEEP);
-    return run_sql(s->db, pragmas, path, err) && prepare(s, path, err);
+    return schema_run(s->db, pragmas, path, err) && prepare(s, path, err);
 }
 
 bool store_open(struct store *s, const char *path, enum ledger_sync sync, struct error *err)
@@ -254,7 +170,7 @@ sqlite3 *store_open_second(const char *path, struct error *err)
 {
     sqlite3 *db = open_db(path, SQLITE_OPEN_READWRITE, path, err);
 
-    if (db && !run_sql(db, "PRAGMA cache_size=-64; PRAGMA synchronous=NORMAL;", path, err)) {
+    if (db && !schema_run(db, "PRAGMA cache_size=-64; PRAGMA synchronous=NORMAL;", path, err)) {
         sqlite3_close(db);
         return NULL;
     }
@@ -295,15 +211,21 @@ sqlite3 *store_open_reader(const char *path, struct error *err)
 {
     sqlite3 *db =
         is_at_rest(path) ? open_at_rest(path, err) : open_db(path, SQLITE_OPEN_READONLY, path, err);
-    bool fresh = false;
+    enum schema_state state;
 
     if (!db)
         return NULL;
-    if (!check_schema(db, path, &fresh, err)) {
+    if (!schema_check(db, path, &state, err)) {
         sqlite3_close(db);
         return NULL;
     }
-    if (fresh) {
+    if (state == SCHEMA_OLD) {
+        error_set(err, ERROR_LEDGER_UNAVAILABLE, "ledger %s is of an older Weir", path);
+        error_hint(err, "start `weir serve` with it once: it brings the file up");
+        sqlite3_close(db);
+        return NULL;
+    }
+    if (state == SCHEMA_FRESH) {
         error_set(err, ERROR_LEDGER_UNAVAILABLE, "%s is empty: no ledger was begun there", path);
         error_hint(err, "start `weir serve` with this ledger.path first");
         sqlite3_close(db);
@@ -317,7 +239,8 @@ void store_close(struct store *s)
     sqlite3_finalize(s->pin);
     sqlite3_finalize(s->begin);
     sqlite3_finalize(s->commit);
-    sqlite3_finalize(s->insert);
+    for (int kind = 0; kind < ROW_KINDS; kind++)
+        sqlite3_finalize(s->insert[kind]);
     sqlite3_finalize(s->insert_hours);
     sqlite3_finalize(s->probe);
     sqlite3_close(s->db);
@@ -376,96 +299,45 @@ void store_rollback(struct store *s)
         sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
+static void bind(sqlite3_stmt *stmt, int at, const struct row_value *v)
+{
+    switch (v->type) {
+    case ROW_NULL:
+        sqlite3_bind_null(stmt, at);
+        break;
+    case ROW_INT:
+        sqlite3_bind_int64(stmt, at, v->i);
+        break;
+    case ROW_REAL:
+        sqlite3_bind_double(stmt, at, v->r);
+        break;
+    case ROW_TEXT:
+        sqlite3_bind_text(stmt, at, v->v.p, (int)v->v.n, SQLITE_STATIC);
+        break;
+    case ROW_BLOB:
+        sqlite3_bind_blob(stmt, at, v->v.p, (int)v->v.n, SQLITE_STATIC);
+        break;
+    }
+}
+
 /* Most of what is NULL in a row was so in the one before. */
-static void put_null(struct store *s, enum store_column column)
+static void bind_row(struct store *s, const struct row *row)
 {
-    if (s->bound >> column & 1)
-        sqlite3_bind_null(s->insert, (int)column + 1);
-    s->bound &= ~(UINT64_C(1) << column);
-}
+    uint64_t *bound = &s->bound[row->kind];
 
-static void put_text(struct store *s, enum store_column column, struct view v)
-{
-    if (v.n == 0 || v.n > INT_MAX) {
-        put_null(s, column);
-        return;
+    for (unsigned i = 0; i < row_table(row->kind)->n; i++) {
+        uint64_t bit = UINT64_C(1) << i;
+        bool there = row->values[i].type != ROW_NULL;
+        if (there || *bound & bit)
+            bind(s->insert[row->kind], (int)i + 1, &row->values[i]);
+        *bound = there ? *bound | bit : *bound & ~bit;
     }
-    s->bound |= UINT64_C(1) << column;
-    sqlite3_bind_text(s->insert, (int)column + 1, v.p, (int)v.n, SQLITE_STATIC);
 }
 
-static void put_int(struct store *s, enum store_column column, int64_t value)
+enum store_result store_add(struct store *s, const struct row *row, struct error *err)
 {
-    s->bound |= UINT64_C(1) << column;
-    sqlite3_bind_int64(s->insert, (int)column + 1, value);
-}
-
-/* A negative value stands for "none". */
-static void put_natural(struct store *s, enum store_column column, int64_t value)
-{
-    if (value < 0)
-        put_null(s, column);
-    else
-        put_int(s, column, value);
-}
-
-/* Of a task; without one there is none. */
-static void put_share(struct store *s, enum store_column column, double value, bool there)
-{
-    if (!there) {
-        put_null(s, column);
-        return;
-    }
-    s->bound |= UINT64_C(1) << column;
-    sqlite3_bind_double(s->insert, (int)column + 1, value);
-}
-
-static void put_question(struct store *s, const struct ledger_record *r)
-{
-    put_int(s, STORE_id, r->id);
-    put_int(s, STORE_time_ms, r->wall_ms);
-    put_text(s, STORE_request_id, r->request_id);
-    put_text(s, STORE_key, r->key);
-    put_text(s, STORE_dialect, r->dialect);
-    put_text(s, STORE_model_asked, r->model_asked);
-    put_text(s, STORE_alias, r->alias);
-    put_text(s, STORE_task, r->task);
-    put_share(s, STORE_confidence, r->confidence, r->task.n != 0);
-    put_share(s, STORE_complexity, r->complexity, r->task.n != 0);
-    put_text(s, STORE_notes, r->notes);
-    put_text(s, STORE_attempts, r->attempts);
-    put_text(s, STORE_plan, r->plan);
-}
-
-static void put_answer(struct store *s, const struct ledger_record *r)
-{
-    put_text(s, STORE_side,
-             r->side == SIDE_INSIDE    ? VIEW("inside")
-             : r->side == SIDE_OUTSIDE ? VIEW("outside")
-                                       : VIEW_NONE);
-    put_text(s, STORE_backend, r->backend);
-    put_text(s, STORE_node, r->node);
-    put_text(s, STORE_model, r->model);
-    put_int(s, STORE_stream, r->stream);
-    put_int(s, STORE_status, r->status);
-    put_text(s, STORE_outcome, r->outcome);
-    put_int(s, STORE_tokens_in, r->tokens_in);
-    put_int(s, STORE_tokens_out, r->tokens_out);
-    put_int(s, STORE_tokens_cached, r->tokens_cached);
-    put_int(s, STORE_tokens_reasoning, r->tokens_reasoning);
-    put_int(s, STORE_tokens_estimated, r->tokens_estimated);
-    put_natural(s, STORE_first_token_us, r->first_token_us);
-    put_natural(s, STORE_total_us, r->total_us);
-    put_natural(s, STORE_cost_nano, r->cost_nano);
-    put_natural(s, STORE_other_cost_nano, r->other_cost_nano);
-    put_text(s, STORE_other_model, r->other_model);
-}
-
-enum store_result store_add(struct store *s, const struct ledger_record *record, struct error *err)
-{
-    put_question(s, record);
-    put_answer(s, record);
-    int rc = run(s->insert);
+    bind_row(s, row);
+    int rc = run(s->insert[row->kind]);
     if (rc == SQLITE_DONE)
         return STORE_WRITTEN;
     store_error(s->db, rc, sqlite3_db_filename(s->db, "main"), err);
@@ -495,9 +367,16 @@ bool store_probe(struct store *s, int64_t now_ms, struct error *err)
 int64_t store_last_id(struct store *s)
 {
     struct error ignored;
-    int64_t id = 0;
+    int64_t id = 0, writer = 0;
 
-    if (!ask_int(s->db, "SELECT max(id) FROM exchange", 0, "", &id, &ignored))
+    if (!schema_ask_int(s->db, "SELECT max(id) FROM exchange", 0, "", &id, &ignored) ||
+        !schema_ask_int(s->db, "SELECT max(writer) FROM writer", 0, "", &writer, &ignored))
         return 0;
-    return id;
+    return id > writer ? id : writer;
+}
+
+bool store_count_writers(struct store *s, int64_t *ret_n, struct error *err)
+{
+    return schema_ask_int(s->db, "SELECT count(*) FROM writer", 0,
+                          sqlite3_db_filename(s->db, "main"), ret_n, err);
 }

@@ -21,7 +21,7 @@ int fixture_setup(void **state)
 
 int fixture_teardown(void **state)
 {
-    static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
+    static const char *const ends[] = {"", "-wal", "-shm", "-journal", ".key"};
     char path[96];
     (void)state;
 
@@ -35,7 +35,8 @@ int fixture_teardown(void **state)
 struct ledger *fixture_open(enum ledger_sync sync)
 {
     struct error err;
-    struct ledger *l = ledger_open(&(struct ledger_options){view_str(fixture_path), sync}, &err);
+    struct ledger *l =
+        ledger_open(&(struct ledger_options){.path = view_str(fixture_path), .sync = sync}, &err);
 
     if (!l)
         fail_msg("%s: %s", err.text, err.hint);
@@ -81,6 +82,14 @@ struct ledger_record fixture_record(void)
         .cost_nano = 12345,
         .other_cost_nano = 125000,
         .other_model = VIEW("gpt-5-mini"),
+        .scan = VIEW("found"),
+        .profile = VIEW("balanced"),
+        .findings = VIEW("{\"EMAIL\":2}"),
+        .modes = VIEW("{\"EMAIL\":\"mask\"}"),
+        .peer = VIEW("10.0.0.1:8000"),
+        .portions = VIEW("[{\"from\":0,\"to\":90,\"went\":\"masked\"}]"),
+        .sent = VIEW("[{\"backend\":\"openai\",\"host\":\"api.example\",\"peer\":\"192.0.2.1:443\","
+                     "\"bytes\":90,\"digest\":\"00ff\",\"scan\":\"clean\",\"left\":{}}]"),
     };
 }
 

@@ -151,6 +151,8 @@ static void shows_one(void **state)
     assert_says("answered by   inside lab/llama at http://n1:8000\n");
     assert_says("tokens        100 in (20 cached), 50 out (5 reasoning), as reported\n");
     assert_says("other side    $0.000125 (gpt-5-mini)\n");
+    assert_says("scan          found\n");
+    assert_says("found         {\"EMAIL\":2}\n");
     assert_says("changed       max_tokens renamed\n");
     assert_says("plan          matrix: coding goes outside\n");
     assert_says("    1. outside openai/gpt-5-mini: first choice, available true\n");
@@ -164,6 +166,8 @@ static void shows_one(void **state)
     assert_int_equal(RUN("--file", fixture_path, "--json", "show", "req-\"2\""), 0);
     assert_says("\"request_id\":\"req-\\\"2\\\"\"");
     assert_says("\"cost_usd\":null");
+    assert_says("\"scan\":\"found\"");
+    assert_says("\"modes\":{\"EMAIL\":\"mask\"}");
     assert_says("\"plan\":\"not JSON \\u001b[2J\"");
     assert_says("\"attempts\":[{\"backend\":\"openai\"");
 

@@ -57,6 +57,13 @@ static void assert_same(const struct ledger_record *a, const struct ledger_recor
     assert_int_equal(a->cost_nano, b->cost_nano);
     assert_int_equal(a->other_cost_nano, b->other_cost_nano);
     assert_view(a->other_model, b->other_model);
+    assert_view(a->scan, b->scan);
+    assert_view(a->profile, b->profile);
+    assert_view(a->findings, b->findings);
+    assert_view(a->modes, b->modes);
+    assert_view(a->peer, b->peer);
+    assert_view(a->portions, b->portions);
+    assert_view(a->sent, b->sent);
 }
 
 struct expected {
@@ -328,7 +335,7 @@ static void foreign_files_are_refused(void **state)
                 fputs("this is no database ", f);
             fclose(f);
         }
-        struct ledger_options options = {view_str(fixture_path), LEDGER_SYNC_NORMAL};
+        struct ledger_options options = {.path = view_str(fixture_path)};
         assert_null(ledger_open(&options, &err));
         if (!strstr(err.text, cases[i].text) || !err.hint[0])
             fail_msg("%s (%s)", err.text, err.hint);
@@ -336,7 +343,7 @@ static void foreign_files_are_refused(void **state)
         assert_null(ledger_reader_open(view_str(fixture_path), &err));
         assert_non_null(strstr(err.text, cases[i].text));
     }
-    struct ledger_options nowhere = {VIEW("/nonexistent/weir.db"), LEDGER_SYNC_NORMAL};
+    struct ledger_options nowhere = {.path = VIEW("/nonexistent/weir.db")};
     assert_null(ledger_open(&nowhere, &err));
     assert_non_null(strstr(err.text, "cannot be opened"));
     assert_null(ledger_reader_open(VIEW("/nonexistent/weir.db"), &err));

@@ -1,0 +1,3 @@
+#pragma once
+
+int cli_prove(int argc, char **argv);
