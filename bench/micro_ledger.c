@@ -76,12 +76,14 @@ static bool measure(const char *folder, enum ledger_sync sync, int batch, int re
 {
     static struct ledger_record r[MAX_BATCH];
     static struct ledger_commit c[MAX_BATCH];
-    char path[4096];
+    char path[4096], key[4104];
     struct error err;
 
     snprintf(path, sizeof(path), "%s/micro_ledger-%d.db", folder, (int)getpid());
+    snprintf(key, sizeof(key), "%s.key", path);
     int64_t opening = clock_mono_ns();
-    struct ledger *l = ledger_open(&(struct ledger_options){view_str(path), sync}, &err);
+    struct ledger *l =
+        ledger_open(&(struct ledger_options){.path = view_str(path), .sync = sync}, &err);
     opening = clock_mono_ns() - opening;
     if (!l) {
         fprintf(stderr, "%s: %s\n", err.text, err.hint);
@@ -108,6 +110,7 @@ static bool measure(const char *folder, enum ledger_sync sync, int batch, int re
     ledger_close(l);
     closing = clock_mono_ns() - closing;
     unlink(path);
+    unlink(key);
     printf("%-6s %5d %10d %14.1f %14.1f %12.3f %8.1f %8.1f\n",
            sync == LEDGER_SYNC_FULL ? "full" : "normal", batch, records, cpu / records,
            wall / 1000 / records, submit_ns / 1000 / records, (double)opening / 1e6,

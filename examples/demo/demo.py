@@ -289,6 +289,11 @@ ledger: {{path: {self.folder}/weir.db}}
             say(f"\n{number:>2}/12 {item['title']} ({how})")
             status, text, first, total, ident = self.ask({"model": "auto", **item["body"]})
             record = ident and self.record(ident)
+            if item.get("held"):
+                rows.append((number, item, record))
+                if not self.show_held(record, status):
+                    failed.append(number)
+                continue
             if status != 200 or not record:
                 say(f"      failed: {status} {text}")
                 failed.append(number)
@@ -317,6 +322,15 @@ ledger: {{path: {self.folder}/weir.db}}
             say(f"      changed on the way: {record['notes']}")
         say(f"      \"{' '.join(text.split())[:WIDTH - 10]}\"")
 
+    @staticmethod
+    def show_held(record, status):
+        """With nobody inside it must not be answered: outside is no fallback for it."""
+        found = json.loads(record["findings"] or "{}")
+        listed = ", ".join(f"{name} {n}" for name, n in found.items())
+        say(f"      {record['task']} -> held back, {status}: it holds {listed}")
+        say("      The engine is down, and outside is no fallback for that. Nothing left.")
+        return status in (403, 503) and record["side"] is None and not record["sent"] and found
+
     def take_away(self):
         say(f"\n---- {self.engine.gone}. Applications must not notice.")
         self.engine.stop()
@@ -336,13 +350,14 @@ ledger: {{path: {self.folder}/weir.db}}
         for number, _, record in rows:
             other = record["cost_nano"] if record["side"] == "outside" \
                 else record["other_cost_nano"]
-            unpriced = unpriced or None in (other, record["cost_nano"])
+            held = record["side"] is None
+            unpriced = unpriced or not held and None in (other, record["cost_nano"])
             paid += record["cost_nano"] or 0
-            managed += other or 0
+            managed += 0 if held else other or 0
             say(f"{number:>2} {record['task']:<15}{record['complexity']:>10.2f}  "
-                f"{record['side']:<8}{self.why(record)[:30]:<31}"
-                f"{record['total_us'] / 1000:>6.0f}{dollars(record['cost_nano']):>11}"
-                f"{dollars(other):>11}")
+                f"{record['side'] or 'held':<8}{self.why(record)[:30]:<31}"
+                f"{record['total_us'] / 1000:>6.0f}"
+                + ("" if held else f"{dollars(record['cost_nano']):>11}{dollars(other):>11}"))
         say(f"   {'':<72}{dollars(paid):>11}{dollars(managed):>11}")
         if unpriced:
             say("Some models have no price, so there is no saving to tell.")
@@ -368,6 +383,8 @@ ledger: {{path: {self.folder}/weir.db}}
 
     @staticmethod
     def why(record):
+        if record["side"] is None:
+            return "sensitive, nobody inside"
         if len(json.loads(record["attempts"] or "[]")) > 1:
             return "failover"
         plan = json.loads(record["plan"])

@@ -123,9 +123,33 @@ static void write_nodes(struct buf *b)
     family(b, "weir_node_failures_total", "counter", "Failed attempts at the node.");
     for (struct node *n = node_first(); n; n = n->next)
         node_line(b, "weir_node_failures_total", n, (double)get(&n->failures_total));
+    family(b, "weir_inside_violations_total", "counter",
+           "Connections to inside nodes that led elsewhere and were dropped.");
+    for (struct node *n = node_first(); n; n = n->next)
+        if (n->side == SIDE_INSIDE)
+            node_line(b, "weir_inside_violations_total", n, (double)get(&n->origin.strangers));
+    family(b, "weir_inside_remote_models", "gauge",
+           "Models of inside nodes that somebody else serves.");
+    for (struct node *n = node_first(); n; n = n->next)
+        if (n->side == SIDE_INSIDE)
+            node_line(b, "weir_inside_remote_models", n, node_count_remote(n));
     family(b, "weir_node_breaker_opened_total", "counter", "How often its breaker opened.");
     for (struct node *n = node_first(); n; n = n->next)
         node_line(b, "weir_node_breaker_opened_total", n, (double)get(&n->opened_total));
+}
+
+static void write_scans(struct buf *out, const struct stats *s)
+{
+    family(out, "weir_scans_total", "counter", "Requests looked through for sensitive data.");
+    for (unsigned i = PLAN_CLEAN; i < PLAN_SCANS; i++)
+        buf_printf(out, "weir_scans_total{result=\"%s\"} %llu\n", plan_scan_name((enum plan_scan)i),
+                   (unsigned long long)get(&s->by_scan[i]));
+    family(out, "weir_sensitive_total", "counter", "Requests that hold data of a class.");
+    for (unsigned i = 0; i < DATA_CLASSES; i++)
+        if (get(&s->by_class[i]))
+            buf_printf(out, "weir_sensitive_total{class=\"%s\"} %llu\n",
+                       data_class_name((enum data_class)i),
+                       (unsigned long long)get(&s->by_class[i]));
 }
 
 void metrics_write(struct gateway *g, struct buf *out)
@@ -152,14 +176,24 @@ void metrics_write(struct gateway *g, struct buf *out)
     for (unsigned i = 0; i < TASK_COUNT; i++)
         buf_printf(out, "weir_task_total{task=\"%s\"} %llu\n", task_name((enum task_kind)i),
                    (unsigned long long)get(&s->by_task[i]));
+    write_scans(out, s);
     write_backends(out, s);
     write_nodes(out);
+    struct egress_counts gate = egress_counts();
     one(out, "weir_egress_requests_total", "counter", "Requests through the gate to the outside.",
-        (double)egress_sent());
+        (double)gate.sent);
+    one(out, "weir_gate_catches_total", "counter",
+        "Requests that the gate stopped for what nobody before it had found.",
+        (double)gate.catches);
+    one(out, "weir_gate_failed_total", "counter",
+        "Requests that the gate stopped because they could not be looked through.",
+        (double)gate.failed);
     one(out, "weir_ledger_records_total", "counter", "Records committed.",
         (double)ledger.committed);
     one(out, "weir_ledger_lost_total", "counter", "Records that could not be written.",
         (double)get(&s->ledger_lost));
+    one(out, "weir_ledger_anchor_failures_total", "counter",
+        "Checkpoints that could not be anchored.", (double)ledger.anchor_failures);
     one(out, "weir_ledger_failing", "gauge", "1 while the ledger takes no writes.",
         ledger_failing(g->ledger, NULL));
     one(out, "weir_connections", "gauge", "Client connections.",

@@ -46,6 +46,10 @@ static void report(const struct config_backend *b, struct node *n, const struct 
             printf(" (%u tokens)", m->models[i].window);
     }
     printf("%s\n", m->n > 6 ? ", ..." : "");
+    for (unsigned i = 0; i < m->n && b->side == SIDE_INSIDE; i++)
+        if (m->models[i].remote)
+            printf("%24s%.*s is served by somebody else: it counts as outside\n", "",
+                   VIEW_ARG(m->models[i].name));
     for (unsigned i = 0; i < b->n_models; i++) {
         bool has = false;
         for (unsigned k2 = 0; k2 < m->n && !has; k2++)

@@ -101,7 +101,7 @@ static void ask_node(void *arg)
     struct round *r = k->round;
     struct error err = {.code = ERROR_NONE};
 
-    struct node_models *m = probe_models(k->node, k->backend, r->timeout_ms, &err);
+    struct node_models *m = probe_models(r->fleet, k->node, k->backend, r->timeout_ms, &err);
     if (r->report)
         r->report(k->backend, k->node, m, &err, r->arg);
     if (m)

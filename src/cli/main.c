@@ -3,7 +3,9 @@
 #include "cli/config.h"
 #include "cli/import.h"
 #include "cli/ledger.h"
+#include "cli/prove.h"
 #include "cli/route.h"
+#include "cli/scan.h"
 #include "cli/serve.h"
 
 #include <stdio.h>
@@ -26,7 +28,9 @@ static const struct command {
     {"serve", "answer requests from inside or outside", cli_serve},
     {"check", "is the config right, do the backends answer", cli_check},
     {"route", "where a request would go, and why", cli_route},
+    {"scan", "what of a text or a request must not leave", cli_scan},
     {"ledger", "what was answered, where, for how much", cli_ledger},
+    {"prove", "that the ledger is whole, and what went where", cli_prove},
     {"import", "a config of another gateway, for Weir", cli_import},
     {"config", "the config with every default filled in", cli_config},
     {"version", "the version", version},

@@ -1,6 +1,7 @@
 #include "cli/route.h"
 
 #include "cli/common.h"
+#include "egress/egress.h"
 #include "gateway/sayable.h"
 #include "inspect/inspect.h"
 #include "policy/policy.h"
@@ -67,6 +68,23 @@ static struct view task_header(const struct route *r)
     return VIEW_NONE;
 }
 
+/* A plan is shown whole: what would be looked for only on the way outside is looked for here. */
+static bool screen(struct route *r, struct fleet *f, struct arena *a, struct plan *plan,
+                   struct error *err)
+{
+    struct sensitivity_options options = {.profile = plan->profile,
+                                          .classes = r->config->perimeter.classes};
+    struct policy_findings found = {.scan = PLAN_SCAN_FAILED};
+    struct findings findings;
+
+    if (options.classes == 0)
+        return true;
+    if (sensitivity_scan_body(egress_scanner(fleet_gate(f)), buf_view(&r->body), &options, a,
+                              &findings, err))
+        found = policy_findings_of(&findings);
+    return policy_screen(&found, a, plan, err);
+}
+
 static bool decide(struct route *r, struct fleet *f, struct arena *a, struct inspect_facts *facts,
                    struct plan *plan, struct error *err)
 {
@@ -91,7 +109,7 @@ static bool decide(struct route *r, struct fleet *f, struct arena *a, struct ins
                                        .n_headers = r->n_headers,
                                        .minute_of_day = parts.tm_hour * 60 + parts.tm_min};
     return policy_decide(r->config, &question, &view, a, plan, err) &&
-           sayable_sift(r->config, &request, a, plan, a, err);
+           sayable_sift(r->config, &request, a, plan, a, err) && screen(r, f, a, plan, err);
 }
 
 static void print_plan(const struct route *r, const struct plan *plan,

@@ -1,6 +1,7 @@
 #include "fleet/fleet.h"
 
 #include "base/clock.h"
+#include "egress/egress.h"
 #include "llm/models.h"
 
 #include <stdlib.h>
@@ -22,6 +23,7 @@ struct backend {
 struct fleet {
     atomic_int refs;
     struct config *config;
+    struct egress *gate;
     struct backend *backends;
     atomic_bool known;
     pthread_mutex_t mutex;
@@ -49,6 +51,11 @@ struct fleet *fleet_new(struct config *config, struct error *err)
     atomic_store(&f->refs, 1);
     f->config = config_ref(config);
     pthread_mutex_init(&f->mutex, NULL);
+    f->gate = egress_new(config, err);
+    if (!f->gate) {
+        fleet_unref(f);
+        return NULL;
+    }
     for (unsigned i = 0; i < config->n_backends; i++) {
         const struct config_backend *b = &config->backends[i];
         for (unsigned k = 0; k < b->n_nodes && k < MAX_NODES; k++) {
@@ -80,6 +87,7 @@ void fleet_unref(struct fleet *f)
     if (!f || atomic_fetch_sub(&f->refs, 1) != 1)
         return;
     view_unref(f->view);
+    egress_unref(f->gate);
     pthread_mutex_destroy(&f->mutex);
     config_unref(f->config);
     free(f->backends);
@@ -89,6 +97,11 @@ void fleet_unref(struct fleet *f)
 struct config *fleet_config(const struct fleet *f)
 {
     return f->config;
+}
+
+struct egress *fleet_gate(const struct fleet *f)
+{
+    return f->gate;
 }
 
 struct node *const *fleet_nodes(const struct fleet *f, unsigned backend, unsigned *ret_n)
@@ -140,16 +153,19 @@ static void add_named(struct policy_backend *b, const struct config_backend *c,
                              : c->engine == ENGINE_OLLAMA ? OLLAMA_UNLOADED_WINDOW
                                                           : 0;
 
-    *out = (struct policy_model){.name = arena_dup(a, m->name),
-                                 .loaded = reported && reported->loaded,
-                                 .family = tokens_family(m->name)};
+    *out =
+        (struct policy_model){.name = arena_dup(a, m->name),
+                              .loaded = reported && reported->loaded,
+                              .remote = reported ? reported->remote : llm_model_is_remote(m->name),
+                              .family = tokens_family(m->name)};
     out->window = m->window ? m->window : engine_window ? engine_window : facts.window;
     /* An engine says more than a name does only of its own list. */
     out->abilities = reported && !m->abilities_known ? reported->abilities : llm_model_abilities(m);
 }
 
 /* The models of all the backend's nodes, each once, in the order of the first that has it. A model
- * that several nodes have with different windows counts with the smallest. */
+ * that several nodes have with different windows counts with the smallest, and as remote when one
+ * of them says so. */
 static struct policy_model *collect(const struct backend *from, struct arena *a, unsigned *ret_n)
 {
     struct node_models *lists[MAX_NODES];
@@ -167,8 +183,10 @@ static struct policy_model *collect(const struct backend *from, struct arena *a,
             if (!seen) {
                 out[n] = *m;
                 out[n++].name = arena_dup(a, m->name);
-            } else if (m->window && (!seen->window || m->window < seen->window)) {
-                seen->window = m->window;
+            } else {
+                seen->remote |= m->remote;
+                if (m->window && (!seen->window || m->window < seen->window))
+                    seen->window = m->window;
             }
         }
         node_models_unref(lists[i]);

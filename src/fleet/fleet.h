@@ -18,6 +18,8 @@ struct fleet *fleet_ref(struct fleet *f);
 void fleet_unref(struct fleet *f);
 
 struct config *fleet_config(const struct fleet *f);
+/* The gate of its configuration; lives as long as the fleet. */
+struct egress *fleet_gate(const struct fleet *f);
 struct node *const *fleet_nodes(const struct fleet *f, unsigned backend, unsigned *ret_n);
 
 /* The backends as policy_decide() wants them, right now. `ret_fleet` and all it names live in the

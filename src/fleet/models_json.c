@@ -9,6 +9,7 @@ enum { MAX_MODELS = 512, OLLAMA_UNLOADED_WINDOW = 4096 };
 struct entry {
     struct json_text name;
     uint64_t window;
+    bool remote;
     bool embeds; /* by what the engine says of it */
 };
 
@@ -42,6 +43,16 @@ static uint64_t read_meta(struct json_reader *r)
             break;
     }
     return n_ctx;
+}
+
+/* Not null and not "". */
+static bool says_something(struct json_reader *r)
+{
+    struct json_text text;
+
+    if (json_peek(r) != JSON_STRING)
+        return !json_take_null(r) && json_skip(r);
+    return json_string(r, &text) && text.raw.n > 0;
 }
 
 /* Ollama: {"details": {"family": "nomic-bert"}}; models of that kind do nothing else. */
@@ -84,6 +95,8 @@ static void read_entry(struct json_reader *r, struct entry *e)
         } else if (json_key_is(&o, "meta")) {
             uint64_t n_ctx = read_meta(r);
             e->window = n_ctx ? n_ctx : e->window;
+        } else if (json_key_is(&o, "remote_host") || json_key_is(&o, "remote_model")) {
+            e->remote |= says_something(r);
         } else if (!json_skip(r)) {
             break;
         }
@@ -117,6 +130,7 @@ static void add(struct node_models *out, const struct entry *e, bool ollama)
         .window = window,
         .abilities = abilities,
         .loaded = !ollama,
+        .remote = e->remote || llm_model_is_remote(name),
         .family = tokens_family(name),
     };
 }

@@ -9,6 +9,7 @@ bool models_from_openai(struct view list, struct view props, struct node_models 
                         struct error *err) MUST_CHECK;
 
 /* Ollama's /api/tags and /api/ps. A loaded model's window is its `context_length`; one that is not
- * loaded counts with 4,096, the engine's default: a longer prompt would be cut silently. */
+ * loaded counts with 4,096, the engine's default: a longer prompt would be cut silently. A model
+ * with a `remote_host` or `remote_model`, or a `cloud` tag, is remote. */
 bool models_from_ollama(struct view tags, struct view ps, struct node_models *out,
                         struct error *err) MUST_CHECK;

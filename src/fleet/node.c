@@ -27,7 +27,24 @@ struct node *node_first(void)
 static bool same(const struct node *n, const struct config_backend *b, const struct config_url *u)
 {
     return n->side == b->side && n->engine == b->engine && view_eq(n->backend, b->name) &&
-           view_eq(n->text, u->text) && view_eq(n->origin.ca_file, b->ca_file);
+           view_eq(n->text, u->text) && view_eq(n->origin.ca_file, b->ca_file) &&
+           n->origin.n_networks == b->n_networks &&
+           (b->n_networks == 0 ||
+            memcmp(n->origin.networks, b->networks, b->n_networks * sizeof(*b->networks)) == 0);
+}
+
+/* The node outlives the config. */
+static bool take_networks(struct node *n, const struct config_backend *b, struct error *err)
+{
+    struct network *own = arena_new_array(n->arena, struct network, b->n_networks);
+
+    if (!own)
+        return error_set(err, ERROR_NO_MEMORY, "no memory for node %.*s", VIEW_ARG(n->text));
+    if (b->n_networks)
+        memcpy(own, b->networks, b->n_networks * sizeof(*own));
+    n->origin.networks = own;
+    n->origin.n_networks = b->n_networks;
+    return true;
 }
 
 static struct node *node_new(const struct config_backend *b, const struct config_url *u,
@@ -59,7 +76,8 @@ static struct node *node_new(const struct config_backend *b, const struct config
     pthread_mutex_init(&n->mutex, NULL);
     n->hours_from_ms = clock_wall_ms();
     share_start(&n->meter, clock_mono_ns());
-    if (b->side == SIDE_OUTSIDE && !egress_proxy_for(&n->url, a, &n->origin.proxy, err)) {
+    if (!take_networks(n, b, err) ||
+        (b->side == SIDE_OUTSIDE && !egress_proxy_for(&n->url, a, &n->origin.proxy, err))) {
         arena_free(a);
         free(n);
         return NULL;
@@ -206,7 +224,8 @@ static bool models_equal(const struct node_models *a, const struct node_models *
         if (!view_eq(a->models[i].name, b->models[i].name) ||
             a->models[i].window != b->models[i].window ||
             a->models[i].abilities != b->models[i].abilities ||
-            a->models[i].loaded != b->models[i].loaded)
+            a->models[i].loaded != b->models[i].loaded ||
+            a->models[i].remote != b->models[i].remote)
             return false;
     return true;
 }
@@ -220,6 +239,17 @@ bool node_set_models(struct node *n, struct node_models *models)
     lock_release(&n->mutex);
     node_models_unref(before);
     return changed;
+}
+
+unsigned node_count_remote(struct node *n)
+{
+    struct node_models *m = n->side == SIDE_INSIDE ? node_models_ref(n) : NULL;
+    unsigned count = 0;
+
+    for (unsigned i = 0; m && i < m->n; i++)
+        count += m->models[i].remote;
+    node_models_unref(m);
+    return count;
 }
 
 void node_take_hours(struct node *n, int64_t *ret_from_ms, int64_t *ret_to_ms, int64_t *ret_busy_ms)

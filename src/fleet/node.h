@@ -2,9 +2,9 @@
  * A node: one server of a backend, with all that is known of it while the program runs.
  *
  * Nodes are shared by all loops and outlive configurations: a reload finds the node again by its
- * backend's name, address and trust store, so breakers, meters and connections survive it. They
- * are never freed before the program ends. State behind a node's own mutex or in atomics; any
- * thread may call.
+ * backend's name, address, trust store and networks, so breakers, meters and connections survive
+ * it. They are never freed before the program ends. State behind a node's own mutex or in atomics;
+ * any thread may call.
  *
  * The breaker: after `breaker.failures` failures in a row the node is open and is not asked any
  * more, but for Weir's own probe (probe.h), whose success closes it. With nothing else to ask an
@@ -39,6 +39,8 @@ struct node {
     atomic_uint in_flight;
     atomic_bool open;               /* the breaker */
     atomic_bool trial;              /* somebody tries the open node right now */
+    atomic_bool not_inside_told;    /* the log has it: the node is inside by name only */
+    atomic_uint remote_told;        /* remote models that the log has */
     _Atomic(int64_t) not_before_ns; /* Retry-After; monotonic */
     _Atomic(uint64_t) requests, failures_total, opened_total;
 
@@ -86,6 +88,9 @@ struct node_models *node_models_ref(struct node *n); /* NULL: not known */
 void node_models_unref(struct node_models *m);       /* accepts NULL */
 /* Takes `models` over. True when they differ from what was known. */
 bool node_set_models(struct node *n, struct node_models *models);
+
+/* Models of an inside node that somebody else serves. */
+unsigned node_count_remote(struct node *n);
 
 /* The hours since this was last asked, for the ledger; `ret_busy_ms` is what requests used. */
 void node_take_hours(struct node *n, int64_t *ret_from_ms, int64_t *ret_to_ms,

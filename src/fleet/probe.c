@@ -18,12 +18,19 @@ enum {
 
 /* ---- one request --------------------------------------------------------------------------- */
 
-static bool send_probe(struct http_call *call, struct node *n,
+static bool send_probe(struct http_call *call, struct fleet *f, struct node *n, struct view key,
                        const struct http_request_out *request,
                        const struct http_deadlines *deadlines, struct arena *a, struct error *err)
 {
+    const struct config_perimeter *perimeter = &fleet_config(f)->perimeter;
+    struct egress_pass pass = {.gate = fleet_gate(f),
+                               .profile = perimeter->profile,
+                               .classes = perimeter->classes,
+                               .forbidden = perimeter->classes,
+                               .credential = key};
+
     if (n->side == SIDE_OUTSIDE)
-        return egress_send(call, &n->origin, request, deadlines, a, err);
+        return egress_send(call, &n->origin, request, &pass, deadlines, a, NULL, err);
     return http_call_start(call, &n->origin, request, deadlines, a, err);
 }
 
@@ -71,7 +78,7 @@ static bool read_answer(struct http_call *call, int64_t deadline, struct arena *
     return ok;
 }
 
-static bool ask(struct node *n, const struct config_backend *b, const char *method,
+static bool ask(struct fleet *f, struct node *n, const struct config_backend *b, const char *method,
                 const char *path, struct view body, int64_t timeout_ms, struct arena *a,
                 struct view *ret_body, struct error *err)
 {
@@ -83,7 +90,7 @@ static bool ask(struct node *n, const struct config_backend *b, const char *meth
                                        .body = &body,
                                        .n_body = body.n ? 1 : 0};
 
-    bool ok = send_probe(&call, n, &request, &deadlines, a, err) &&
+    bool ok = send_probe(&call, f, n, b->key, &request, &deadlines, a, err) &&
               read_answer(&call, deadlines.head_ns, a, ret_body, err);
     if (ok && call.head.status / 100 != 2)
         ok = error_set(err, call.head.status == 404 ? ERROR_NOT_FOUND : ERROR_UPSTREAM_STATUS,
@@ -95,29 +102,31 @@ static bool ask(struct node *n, const struct config_backend *b, const char *meth
 /* ---- models -------------------------------------------------------------------------------- */
 
 /* What each engine offers: a list, and behind it what is in memory and how large the window is. */
-static bool ask_models(struct node *n, const struct config_backend *b, int64_t timeout_ms,
-                       struct arena *a, struct node_models *out, struct error *err)
+static bool ask_models(struct fleet *f, struct node *n, const struct config_backend *b,
+                       int64_t timeout_ms, struct arena *a, struct node_models *out,
+                       struct error *err)
 {
     struct view list, more = VIEW_NONE;
     struct error ignored;
 
     if (n->engine == ENGINE_OLLAMA)
-        return ask(n, b, "GET", "/api/tags", VIEW_NONE, timeout_ms, a, &list, err) &&
-               ask(n, b, "GET", "/api/ps", VIEW_NONE, timeout_ms, a, &more, err) &&
+        return ask(f, n, b, "GET", "/api/tags", VIEW_NONE, timeout_ms, a, &list, err) &&
+               ask(f, n, b, "GET", "/api/ps", VIEW_NONE, timeout_ms, a, &more, err) &&
                models_from_ollama(list, more, out, err);
-    if (!ask(n, b, "GET", "/v1/models", VIEW_NONE, timeout_ms, a, &list, err))
+    if (!ask(f, n, b, "GET", "/v1/models", VIEW_NONE, timeout_ms, a, &list, err))
         /* Some managed APIs have no list. That they say so is an answer, and all that is needed
          * where the config names the models. */
         return n->side == SIDE_OUTSIDE && b->n_models > 0 && err->code == ERROR_NOT_FOUND;
     /* llama.cpp's /props may be switched off; the list is enough then. */
     if (n->engine == ENGINE_LLAMACPP &&
-        !ask(n, b, "GET", "/props", VIEW_NONE, timeout_ms, a, &more, &ignored))
+        !ask(f, n, b, "GET", "/props", VIEW_NONE, timeout_ms, a, &more, &ignored))
         more = VIEW_NONE;
     return models_from_openai(list, more, out, err);
 }
 
-struct node_models *probe_models(struct node *n, const struct config_backend *backend,
-                                 int64_t timeout_ms, struct error *err)
+struct node_models *probe_models(struct fleet *f, struct node *n,
+                                 const struct config_backend *backend, int64_t timeout_ms,
+                                 struct error *err)
 {
     struct arena *scratch = arena_new(PROBE_ARENA_BYTES), *kept = arena_new(PROBE_ARENA_BYTES);
     struct node_models *out = kept ? arena_new_of(kept, struct node_models) : NULL;
@@ -127,7 +136,7 @@ struct node_models *probe_models(struct node *n, const struct config_backend *ba
     } else {
         atomic_store(&out->refs, 1);
         out->arena = kept;
-        if (!ask_models(n, backend, timeout_ms, scratch, out, err))
+        if (!ask_models(f, n, backend, timeout_ms, scratch, out, err))
             out = NULL;
     }
     arena_free(scratch);
@@ -136,8 +145,8 @@ struct node_models *probe_models(struct node *n, const struct config_backend *ba
     return out;
 }
 
-bool probe_completion(struct node *n, const struct config_backend *backend, struct view model,
-                      bool embeds, int64_t timeout_ms, struct error *err)
+bool probe_completion(struct fleet *f, struct node *n, const struct config_backend *backend,
+                      struct view model, bool embeds, int64_t timeout_ms, struct error *err)
 {
     struct arena *a = arena_new(PROBE_ARENA_BYTES);
     struct buf body = BUF_MAX(4096);
@@ -150,7 +159,7 @@ bool probe_completion(struct node *n, const struct config_backend *backend, stru
     buf_append(&body, embeds ? VIEW(",\"input\":\"ping\"}")
                              : VIEW(",\"max_tokens\":1,\"messages\":"
                                     "[{\"role\":\"user\",\"content\":\"ping\"}]}"));
-    bool ok = ask(n, backend, "POST", embeds ? "/v1/embeddings" : "/v1/chat/completions",
+    bool ok = ask(f, n, backend, "POST", embeds ? "/v1/embeddings" : "/v1/chat/completions",
                   buf_view(&body), timeout_ms, a, &answer, err);
     buf_done(&body);
     arena_free(a);
@@ -170,8 +179,7 @@ struct watch {
 
 struct prober {
     struct fleet *fleet;
-    void (*changed)(struct node *n, void *arg);
-    void *arg;
+    struct prober_ears ears;
     struct watch *watches;
     unsigned n, running;
     unsigned unknown; /* nodes whose first look is not done */
@@ -243,8 +251,8 @@ static bool probe_open(struct watch *w, struct error *err)
     if (ok)
         model = any_model(w->node, w->backend, a);
     if (ok && w->node->side == SIDE_INSIDE && model.name.n > 0)
-        ok = probe_completion(w->node, w->backend, model.name, model.embeds, COMPLETION_TIMEOUT_MS,
-                              err);
+        ok = probe_completion(w->prober->fleet, w->node, w->backend, model.name, model.embeds,
+                              COMPLETION_TIMEOUT_MS, err);
     arena_free(a);
     return ok;
 }
@@ -255,18 +263,21 @@ static void look(struct watch *w)
     struct error err;
     bool was_open = atomic_load(&w->node->open);
 
-    struct node_models *models = probe_models(w->node, w->backend, MODELS_TIMEOUT_MS, &err);
+    struct node_models *models =
+        probe_models(p->fleet, w->node, w->backend, MODELS_TIMEOUT_MS, &err);
+    if (!models && err.code == ERROR_NOT_INSIDE && !p->stopping)
+        p->ears.not_inside(w->node, &err, p->ears.arg);
     if (!models)
         return;
     if (node_set_models(w->node, models)) {
         fleet_refresh(p->fleet);
         if (!p->stopping)
-            p->changed(w->node, p->arg);
+            p->ears.changed(w->node, p->ears.arg);
     }
     if (was_open && probe_open(w, &err)) {
         node_succeeded(w->node);
         if (!p->stopping)
-            p->changed(w->node, p->arg);
+            p->ears.changed(w->node, p->ears.arg);
     }
 }
 
@@ -312,7 +323,7 @@ static void watch_node(void *arg)
         prober_done(p);
 }
 
-struct prober *prober_start(struct fleet *f, void (*changed)(struct node *n, void *arg), void *arg)
+struct prober *prober_start(struct fleet *f, const struct prober_ears *ears)
 {
     const struct config *c = fleet_config(f);
     struct prober *p = calloc(1, sizeof(*p));
@@ -327,8 +338,7 @@ struct prober *prober_start(struct fleet *f, void (*changed)(struct node *n, voi
         return NULL;
     }
     p->fleet = fleet_ref(f);
-    p->changed = changed;
-    p->arg = arg;
+    p->ears = *ears;
     for (unsigned i = 0; i < c->n_backends; i++) {
         unsigned n;
         struct node *const *nodes = fleet_nodes(f, i, &n);

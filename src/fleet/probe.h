@@ -12,16 +12,25 @@
 
 struct prober;
 
-/* `changed` is called (on this loop) when a node's models or its availability changed. Holds a
- * reference to the fleet until it stopped. */
-struct prober *prober_start(struct fleet *f, void (*changed)(struct node *n, void *arg), void *arg);
+/* What the prober tells, on its loop. */
+struct prober_ears {
+    void (*changed)(struct node *n, void *arg); /* its models or its availability */
+    void (*not_inside)(struct node *n, const struct error *why, void *arg); /* at each such look */
+    void *arg;
+};
+
+/* Holds a reference to the fleet until it stopped. */
+struct prober *prober_start(struct fleet *f, const struct prober_ears *ears);
 /* Ends its tasks; returns at once, they finish by themselves. Accepts NULL. */
 void prober_stop(struct prober *p);
 
-/* One look at a node: its models. For the prober and for `weir check`. Must run in a task. */
-struct node_models *probe_models(struct node *n, const struct config_backend *backend,
-                                 int64_t timeout_ms, struct error *err) MUST_CHECK;
+/* One look at a node of the fleet: its models. For the prober and for `weir check`. Must run in a
+ * task. */
+struct node_models *probe_models(struct fleet *f, struct node *n,
+                                 const struct config_backend *backend, int64_t timeout_ms,
+                                 struct error *err) MUST_CHECK;
 
 /* One token of a real completion; of a model that `embeds` the vector of a word. */
-bool probe_completion(struct node *n, const struct config_backend *backend, struct view model,
-                      bool embeds, int64_t timeout_ms, struct error *err) MUST_CHECK;
+bool probe_completion(struct fleet *f, struct node *n, const struct config_backend *backend,
+                      struct view model, bool embeds, int64_t timeout_ms,
+                      struct error *err) MUST_CHECK;

@@ -1,7 +1,7 @@
 /* The record of an exchange: tokens, money, decision, outcome. Runs in every case. */
 #include "base/clock.h"
 #include "economics/prices.h"
-#include "gateway/exchange.h"
+#include "gateway/evidence.h"
 #include "gateway/log.h"
 #include "llm/models.h"
 #include "llm/tokens.h"
@@ -75,6 +75,22 @@ static int64_t inside_cost(const struct exchange *x, unsigned backend, int64_t s
 {
     int64_t per_hour = x->config->backends[backend].cost_per_hour_nano;
     return per_hour > 0 && share_ns >= 0 ? share_cost_nano(share_ns, per_hour) : LEDGER_UNPRICED;
+}
+
+int64_t account_cost(const struct exchange *x, const struct plan_candidate *answered_by,
+                     const struct llm_usage *usage, int64_t share_ns)
+{
+    return answered_by->side == SIDE_OUTSIDE ? outside_cost(x, answered_by->model, usage)
+                                             : inside_cost(x, answered_by->backend, share_ns);
+}
+
+/* With the steps before it, where a request was split. */
+static int64_t whole_cost(const struct exchange *x, const struct llm_usage *usage)
+{
+    int64_t cost = account_cost(x, x->answered_by, usage, x->share_ns);
+    return cost == LEDGER_UNPRICED || x->steps_cost_nano == LEDGER_UNPRICED
+               ? LEDGER_UNPRICED
+               : cost + x->steps_cost_nano;
 }
 
 /* What a backend that did not answer would have cost. */
@@ -158,8 +174,7 @@ static void fill_answer(struct exchange *x, struct ledger_record *r)
     r->tokens_cached = u.cached;
     r->tokens_reasoning = u.reasoning;
     r->tokens_estimated = !u.reported;
-    r->cost_nano = r->side == SIDE_OUTSIDE ? outside_cost(x, r->model, &u)
-                                           : inside_cost(x, x->answered_by->backend, x->share_ns);
+    r->cost_nano = whole_cost(x, &u);
     other_side(x, &u, r);
 }
 
@@ -237,6 +252,7 @@ bool exchange_account(struct exchange *x)
     }
     if (x->answered_by)
         fill_answer(x, &r);
+    evidence_fill(x, &r);
     stats_record(&x->gateway->stats, &r);
     bool written = write_record(x, &r);
     say_ledger_state(x->gateway, written);

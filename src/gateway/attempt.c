@@ -3,19 +3,18 @@
  * reached the client the next candidate is asked. One deadline covers the whole chain.
  */
 #include "base/clock.h"
-#include "egress/egress.h"
-#include "gateway/exchange.h"
-#include "gateway/heads.h"
+#include "gateway/attempts.h"
 #include "gateway/log.h"
+#include "gateway/screen.h"
+#include "gateway/send.h"
+#include "gateway/split.h"
 #include "gateway/translate.h"
 #include "http/retry.h"
 #include "run/task.h"
-#include "json/writer.h"
 
 enum {
     MAX_ATTEMPTS = 16,
     ATTEMPTS_MAX_BYTES = 16 * 1024,
-    OWN_HEAD_BYTES = 32 * 1024, /* of Weir's, beside what passes from the client's head */
 };
 
 /* What an attempt came to. */
@@ -32,86 +31,28 @@ struct attempt {
     int64_t retry_after_ms;
 };
 
-/* ---- the request to the upstream ------------------------------------------------------------ */
-
-static void append_credential(struct buf *head, const struct config_backend *b)
+static bool ask(struct exchange *x, struct attempt *t)
 {
-    if (b->key.n > 0) {
-        buf_append(head, b->dialect == LLM_ANTHROPIC ? VIEW("x-api-key: ")
-                                                     : VIEW("Authorization: Bearer "));
-        buf_append(head, b->key);
-        buf_append_lit(head, "\r\n");
-    }
-}
-
-static bool has_anthropic_version(const struct exchange *x, const struct config_backend *b)
-{
-    return x->dialect == b->dialect && http_header_get(x->head, VIEW("anthropic-version")).n > 0;
-}
-
-static struct view upstream_head(struct exchange *x, const struct attempt *t, size_t length)
-{
-    const struct config_url *url = &t->use.node->url;
-    struct buf head = BUF_MAX(x->config->max_head + OWN_HEAD_BYTES);
-    bool v6 = view_find_char(url->host, ':') != VIEW_NPOS;
-
-    buf_append_lit(&head, "POST ");
-    buf_append(&head, url->prefix);
-    buf_append(&head, llm_dialect(t->asked)->path);
-    if (x->head->query.n && t->asked == x->dialect) {
-        buf_append_char(&head, '?');
-        buf_append(&head, x->head->query);
-    }
-    buf_append_lit(&head, " HTTP/1.1\r\nHost: ");
-    buf_append(&head, v6 ? VIEW("[") : VIEW(""));
-    buf_append(&head, url->host);
-    buf_append(&head, v6 ? VIEW("]") : VIEW(""));
-    if (url->port != (url->tls ? 443 : 80)) {
-        buf_append_char(&head, ':');
-        buf_append_u64(&head, url->port);
-    }
-    buf_append_lit(&head, "\r\nUser-Agent: weir\r\nAccept-Encoding: identity\r\n"
-                          "Content-Type: application/json\r\nContent-Length: ");
-    buf_append_u64(&head, length);
-    buf_append_lit(&head, "\r\n");
-    append_credential(&head, t->backend);
-    if (t->backend->dialect == LLM_ANTHROPIC && !has_anthropic_version(x, t->backend))
-        buf_append_lit(&head, "anthropic-version: 2023-06-01\r\n");
-    http_header_line(&head, VIEW("x-request-id"), x->request_id);
-    for (unsigned i = 0; i < x->head->n_headers; i++)
-        if (heads_pass_up(x->head->headers[i].name, x->dialect, t->asked))
-            http_header_line(&head, x->head->headers[i].name, x->head->headers[i].value);
-    buf_append_lit(&head, "\r\n");
-    struct view text = buf_ok(&head) ? arena_dup(t->arena, buf_view(&head)) : VIEW_NONE;
-    buf_done(&head);
-    return text;
-}
-
-static bool send_request(struct exchange *x, struct attempt *t)
-{
-    struct llm_rewrite rewrite = translate_rewrite(&x->request, t->backend, t->candidate->model);
-    struct llm_body body;
+    struct llm_request *worded = screen_request(x, t->candidate->leaves);
+    struct llm_rewrite rewrite = translate_rewrite(worded, t->backend, t->candidate->model);
     int64_t connect_ns = t->began_ns + t->backend->connect_ms * NS_PER_MS;
     int64_t first_ns =
         x->request.stream ? t->began_ns + t->backend->first_token_ms * NS_PER_MS : t->deadline_ns;
+    struct send send = {
+        .backend = t->backend,
+        .node = t->use.node,
+        .leaves = t->candidate->leaves,
+        .deadlines = {.connect_ns = connect_ns < t->deadline_ns ? connect_ns : t->deadline_ns,
+                      .head_ns = first_ns < t->deadline_ns ? first_ns : t->deadline_ns},
 
-    if (!llm_asked_in(x->dialect, t->backend->dialect, t->backend->engine, &t->asked))
-        return error_set(&x->error, ERROR_INTERNAL, "the plan has a backend that cannot be asked");
-    if (!translate_request(x, t->asked, &rewrite, t->arena, &body))
-        return false;
-    struct http_request_out request = {
-        .head = upstream_head(x, t, body.bytes), .body = body.pieces, .n_body = body.n};
-    struct http_deadlines deadlines = {
-        .connect_ns = connect_ns < t->deadline_ns ? connect_ns : t->deadline_ns,
-        .head_ns = first_ns < t->deadline_ns ? first_ns : t->deadline_ns,
     };
-    if (request.head.n == 0)
-        return error_set(&x->error, ERROR_NO_MEMORY, "no memory for the upstream's head");
-    if (t->use.node->side == SIDE_OUTSIDE)
-        return egress_send(&t->call, &t->use.node->origin, &request, &deadlines, t->arena,
-                           &x->error);
-    return http_call_start(&t->call, &t->use.node->origin, &request, &deadlines, t->arena,
-                           &x->error);
+
+    if (!llm_asked_in(worded->dialect, t->backend->dialect, t->backend->engine, &t->asked))
+        return error_set(&x->error, ERROR_INTERNAL, "the plan has a backend that cannot be asked");
+    send.asked = t->asked;
+    x->mask = screen_mask(x, t->candidate->leaves);
+    return translate_request(x, worded, t->asked, &rewrite, t->arena, &send.body) &&
+           send_request(x, &send, t->arena, &t->call);
 }
 
 /* ---- the answer ----------------------------------------------------------------------------- */
@@ -158,7 +99,7 @@ static uint32_t wider_ones(const struct exchange *x, const struct plan_candidate
         const struct plan_candidate *c = &x->plan->candidates[i];
         uint32_t other = window_of(&fleet, c);
         bool tried = c == than || (x->too_long & (UINT32_C(1) << i)) != 0;
-        if (!tried && (window == 0 || other == 0 || other > window))
+        if (!tried && !c->barred && (window == 0 || other == 0 || other > window))
             wider |= UINT32_C(1) << i;
     }
     return wider;
@@ -205,19 +146,11 @@ static enum deliver_result receive(struct exchange *x, struct attempt *t)
 
 static void write_attempt(struct exchange *x, const struct attempt *t, struct view outcome)
 {
-    struct buf *b = &x->attempts;
-    struct json_writer w = JSON_WRITER(b);
-
-    buf_append_char(b, x->n_attempts++ ? ',' : '[');
-    json_put_object(&w);
-    json_put_member_string(&w, VIEW("backend"), t->candidate->backend_name);
-    json_put_member_string(&w, VIEW("node"), t->use.node->text);
-    json_put_member_string(&w, VIEW("model"), t->candidate->model);
-    json_put_member_string(&w, VIEW("outcome"), outcome);
-    json_put_member_i64(&w, VIEW("ms"), (loop_now_ns() - t->began_ns) / NS_PER_MS);
-    if (t->call.head.status)
-        json_put_member_i64(&w, VIEW("status"), t->call.head.status);
-    json_put_close(&w);
+    attempts_add(x, &(struct attempt_note){.candidate = t->candidate,
+                                           .node = t->use.node,
+                                           .outcome = outcome,
+                                           .ms = (loop_now_ns() - t->began_ns) / NS_PER_MS,
+                                           .status = t->call.head.status});
 }
 
 /* Whether a failed attempt speaks against the node itself; not when it only lacks the model or the
@@ -240,6 +173,7 @@ static enum outcome conclude(struct exchange *x, struct attempt *t, enum deliver
         node_succeeded(n);
         x->node = n;
         x->answered_by = t->candidate;
+        x->peer = t->call.peer;
         write_attempt(x, t, x->outcome);
         return OUTCOME_ANSWERED;
     case DELIVER_CANCELLED:
@@ -263,9 +197,13 @@ static enum outcome conclude(struct exchange *x, struct attempt *t, enum deliver
     write_attempt(x, t, view_str(error_info(x->error.code)->wire));
     if (result == DELIVER_CANCELLED)
         return OUTCOME_FINAL;
+    if (x->error.code == ERROR_GATE) /* says nothing about the backend */
+        return screen_stopped(x) ? OUTCOME_NEXT_MODEL : OUTCOME_FINAL;
     if (!error_info(x->error.code)->may_fail_over)
         return OUTCOME_FINAL; /* Weir's own trouble, such as too little memory */
     stats_attempt_failed(&x->gateway->stats, t->candidate->backend_name, n->side);
+    if (x->error.code == ERROR_NOT_INSIDE)
+        log_node_not_inside(n, &x->error);
     if (blames_node(x, t) &&
         node_failed(n, &x->error, x->config->breaker_failures, t->retry_after_ms))
         log_node_opened(n, &x->error);
@@ -295,7 +233,7 @@ static enum outcome attempt_node(struct exchange *x, const struct plan_candidate
         t.deadline_ns = x->deadline_ns;
 
     x->error.code = ERROR_NONE;
-    enum deliver_result result = send_request(x, &t) ? receive(x, &t) : DELIVER_FAILED;
+    enum deliver_result result = ask(x, &t) ? receive(x, &t) : DELIVER_FAILED;
     if (x->error.code == ERROR_CANCELLED)
         result = DELIVER_CANCELLED;
     enum outcome outcome = conclude(x, &t, result);
@@ -322,7 +260,15 @@ static enum outcome attempt_all(struct exchange *x, uint64_t *tried, bool desper
         struct node *node;
         if (x->too_long & (UINT32_C(1) << i))
             continue;
+        enum screen_verdict verdict = c->leaves ? screen_verdict(x) : SCREEN_PASS;
+        if (verdict == SCREEN_END)
+            return OUTCOME_FINAL;
+        if (verdict == SCREEN_SPLIT && !split_run(x, c))
+            return OUTCOME_FINAL;
+        if (verdict != SCREEN_PASS)
+            continue;
         while ((node = fleet_pick(x->fleet, c->backend, c->model, &tried[i], desperate))) {
+
             if (x->n_attempts >= MAX_ATTEMPTS || clock_mono_ns() >= x->deadline_ns)
                 return OUTCOME_FINAL;
             enum outcome outcome = attempt_node(x, c, node);
@@ -341,8 +287,9 @@ static int64_t retry_at(struct exchange *x)
     int64_t earliest = TIMER_NEVER;
 
     for (unsigned i = 0; i < x->plan->n_candidates; i++) {
-        int64_t at = fleet_retry_at(x->fleet, x->plan->candidates[i].backend);
-        if (at < earliest && !(x->too_long & (UINT32_C(1) << i)))
+        const struct plan_candidate *c = &x->plan->candidates[i];
+        int64_t at = fleet_retry_at(x->fleet, c->backend);
+        if (at < earliest && !c->barred && !(x->too_long & (UINT32_C(1) << i)))
             earliest = at;
     }
     return earliest;

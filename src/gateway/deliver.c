@@ -87,9 +87,8 @@ static void free_buf(void *b)
     buf_done(b);
 }
 
-/* The whole body, in a buffer that lives as long as the attempt. */
-static bool read_whole(struct exchange *x, struct http_call *call, size_t max, int64_t deadline_ns,
-                       struct arena *attempt, struct view *ret_body)
+bool deliver_read_whole(struct exchange *x, struct http_call *call, size_t max, int64_t deadline_ns,
+                        struct arena *attempt, struct view *ret_body)
 {
     struct buf *body = arena_new_of(attempt, struct buf);
     struct view bytes;
@@ -117,7 +116,7 @@ enum deliver_result deliver_plain(struct exchange *x, struct http_call *call,
     struct llm_body out;
     struct view body;
 
-    if (!read_whole(x, call, x->config->max_answer, deadline_ns, attempt, &body))
+    if (!deliver_read_whole(x, call, x->config->max_answer, deadline_ns, attempt, &body))
         return DELIVER_FAILED;
     translate_begin(&t, x, asked, true, attempt);
     bool ok = translate_plain(&t, body, attempt, &out, &x->error);
@@ -154,7 +153,7 @@ enum deliver_result deliver_refusal(struct exchange *x, struct http_call *call, 
 {
     struct view body, type = http_header_get(&call->head, VIEW("content-type"));
 
-    if (!read_whole(x, call, REFUSAL_BYTES, deadline_ns, attempt, &body))
+    if (!deliver_read_whole(x, call, REFUSAL_BYTES, deadline_ns, attempt, &body))
         return DELIVER_FAILED;
     if (may_go_on && llm_error_is_too_long(body))
         return DELIVER_TOO_LONG;
@@ -400,7 +399,7 @@ static bool begin_translation(struct relay *r)
 {
     struct exchange *x = r->x;
 
-    bool same = r->asked == x->dialect; /* then nothing is decoded */
+    bool same = translate_passes(x, r->asked); /* then nothing is decoded */
 
     r->translation = arena_new_of(x->arena, struct translation);
     r->scratch = same ? NULL : arena_new_child(x->arena);

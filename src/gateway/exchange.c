@@ -9,6 +9,7 @@ bool exchange_run(struct exchange *x)
               && exchange_receive(x)       /* socket -> body */
               && exchange_inspect(x)       /* body -> request; task, complexity, tokens, needs */
               && exchange_decide(x)        /* facts + policy + fleet -> plan */
+              && exchange_screen(x)        /* what of it may go outside */
               && (exchange_recall(x)       /* known already? */
                   || exchange_attempt(x)); /* ask the candidates in turn, deliver as it comes */
 

@@ -11,6 +11,7 @@
 #include "gateway/gateway.h"
 #include "http/server.h"
 #include "inspect/inspect.h"
+#include "inspect/mask.h"
 #include "llm/answer.h"
 #include "policy/policy.h"
 
@@ -34,8 +35,10 @@ struct exchange {
     struct view body;
     struct llm_request request; /* its model outlives the request's arena */
     struct inspect_facts facts;
+    const struct mask_map *mask; /* of the attempt: what was masked in its request; or NULL */
     struct answer *turn; /* of a conversation, to be kept with its answer; NULL: not to be */
     struct plan *plan;
+    struct screening *screening; /* what of it is sensitive; NULL: not looked through */
 
     /* how it went */
     struct error error; /* code ERROR_NONE: it was answered */
@@ -45,7 +48,8 @@ struct exchange {
     struct node *node;
     int64_t share_ns; /* of that node */
     int64_t first_token_ns;
-    struct buf attempts; /* JSON, without the closing bracket */
+    struct buf attempts;     /* JSON, without the closing bracket */
+    int64_t steps_cost_nano; /* of a split's steps; LEDGER_UNPRICED when one has no price */
     unsigned n_attempts;
     uint32_t too_long; /* a bit for each candidate whose window the prompt does not fit into */
     struct view notes;
@@ -59,6 +63,8 @@ struct exchange {
     bool close;     /* the connection cannot be used again */
     struct view held[EXCHANGE_HELD_PIECES];
     unsigned n_held;
+    struct network_address peer;     /* whom the answer came from */
+    struct buf sent, portions;       /* JSON of evidence.h, without the closing brackets */
     struct view upstream_heads;      /* those of the answer that may pass, ready to send */
     struct view upstream_request_id; /* Anthropic's request-id; may be empty */
 };
@@ -74,15 +80,23 @@ bool exchange_identify(struct exchange *x) MUST_CHECK; /* identify.c: who calls 
 bool exchange_receive(struct exchange *x) MUST_CHECK;  /* receive.c: the body */
 bool exchange_inspect(struct exchange *x) MUST_CHECK;  /* inspect.c: the request, the facts */
 bool exchange_decide(struct exchange *x) MUST_CHECK;   /* decide.c: the plan */
+bool exchange_screen(struct exchange *x) MUST_CHECK;   /* screen.c: what may leave */
 /* recall.c: an answer that is known already (support questions). True: it was answered. */
 bool exchange_recall(struct exchange *x);
 bool exchange_attempt(struct exchange *x) MUST_CHECK; /* attempt.c: candidates in turn */
 /* account.c: the record. False: it could not be written and must be. */
 bool exchange_account(struct exchange *x) MUST_CHECK;
+/* What an answer with this usage cost, nano-dollars; `share_ns` of the node, for one inside. */
+int64_t account_cost(const struct exchange *x, const struct plan_candidate *answered_by,
+                     const struct llm_usage *usage, int64_t share_ns);
 /* keep.c: an answer that a later request may go on from. */
 void exchange_keep(struct exchange *x);
 /* release.c: the last bytes of the answer, or the error. */
 void exchange_release(struct exchange *x);
+
+/* A job on the CPU pool was left behind and has the request's arena: to this exchange the request
+ * is gone. */
+void exchange_lose_request(struct exchange *x);
 
 /* ---- between attempt.c and deliver.c -------------------------------------------------------- */
 
@@ -101,6 +115,10 @@ enum deliver_result deliver_plain(struct exchange *x, struct http_call *call,
 enum deliver_result deliver_stream(struct exchange *x, struct http_call *call,
                                    enum llm_dialect asked, int64_t between_ns,
                                    int64_t first_token_ns, int64_t deadline_ns);
+/* The whole body, in a buffer that lives as long as the arena. */
+bool deliver_read_whole(struct exchange *x, struct http_call *call, size_t max, int64_t deadline_ns,
+                        struct arena *a, struct view *ret_body) MUST_CHECK;
+
 /* An answer of the upstream that is final although it is an error: its bytes are the client's. With
  * `may_go_on` a prompt that is too long for this model is left to another one. */
 enum deliver_result deliver_refusal(struct exchange *x, struct http_call *call, int64_t deadline_ns,

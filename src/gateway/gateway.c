@@ -58,6 +58,8 @@ static void node_changed(struct node *n, void *arg)
     struct buf names = BUF_MAX(512);
     (void)arg;
 
+    log_remote_models(n, m);
+
     for (unsigned i = 0; m && i < m->n && i < 8; i++) {
         buf_append(&names, i ? VIEW(",") : VIEW(""));
         buf_append(&names, m->models[i].name);
@@ -67,6 +69,18 @@ static void node_changed(struct node *n, void *arg)
              m && m->n > 8 ? ",..." : "");
     buf_done(&names);
     node_models_unref(m);
+}
+
+static void node_not_inside(struct node *n, const struct error *why, void *arg)
+{
+    (void)arg;
+    log_node_not_inside(n, why);
+}
+
+static struct prober *watch_nodes(struct fleet *f)
+{
+    return prober_start(
+        f, &(struct prober_ears){.changed = node_changed, .not_inside = node_not_inside});
 }
 
 /* ---- housekeeping of each loop --------------------------------------------------------------- */
@@ -151,7 +165,7 @@ static bool replace(struct gateway *g, struct config *next, struct error *err)
     fleet_unref(before);
     if (!ok || !(f = fleet_new(next, err)))
         return false;
-    struct prober *prober = prober_start(f, node_changed, g);
+    struct prober *prober = watch_nodes(f);
     if (!prober) {
         fleet_unref(f);
         return error_set(err, ERROR_NO_MEMORY, "no memory to watch the nodes");
@@ -349,7 +363,12 @@ static void preload_trust(const struct config *c)
 static bool prepare(struct gateway *g, struct config *c, const struct gateway_sockets *sockets,
                     listener_serve_fn *admin_serve, struct error *err)
 {
-    struct ledger_options options = {.path = c->ledger_path, .sync = c->ledger_sync};
+    struct ledger_options options = {
+        .path = c->ledger_path,
+        .sync = c->ledger_sync,
+        .key = c->ledger_key,
+        .anchor = {.file = c->ledger_anchor_file, .syslog = c->ledger_anchor_syslog},
+    };
 
     g->n_loops = count_loops(c);
     g->started_wall_ms = clock_wall_ms();
@@ -397,7 +416,7 @@ static void begin(void *arg)
         drain(g);
         return;
     }
-    g->prober = prober_start(g->fleet, node_changed, g);
+    g->prober = watch_nodes(g->fleet);
     preload_trust(fleet_config(g->fleet));
     attend(g);
 }

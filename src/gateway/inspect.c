@@ -66,11 +66,15 @@ static void drop_inspect(struct offload_job *job)
     free(j);
 }
 
-/* The job has the arena now: to this exchange the request is gone. */
-static bool left_behind(struct exchange *x, enum wait_result why)
+void exchange_lose_request(struct exchange *x)
 {
     x->request_arena = NULL;
     x->body = VIEW_NONE;
+}
+
+static bool left_behind(struct exchange *x, enum wait_result why)
+{
+    exchange_lose_request(x);
     return why == WAIT_TIMEOUT
                ? error_set(&x->error, ERROR_DEADLINE, "reading the request took too long")
                : error_set(&x->error, ERROR_CLIENT_GONE, "the client left");

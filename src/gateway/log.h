@@ -4,6 +4,29 @@
 #include "base/log.h"
 #include "fleet/node.h"
 
+/* Once for each node. */
+static inline void log_node_not_inside(struct node *n, const struct error *why)
+{
+    if (!atomic_exchange(&n->not_inside_told, true))
+        log_error("not_inside", "backend=%.*s node=%.*s why=\"%s\" (nothing is sent there)",
+                  VIEW_ARG(n->backend), VIEW_ARG(n->text), why->text);
+}
+
+/* Models of an inside node that somebody else serves, when there are more than were told. */
+static inline void log_remote_models(struct node *n, const struct node_models *m)
+{
+    unsigned count = node_count_remote(n);
+
+    if (count <= atomic_exchange(&n->remote_told, count))
+        return;
+    for (unsigned i = 0; m && i < m->n; i++)
+        if (m->models[i].remote)
+            log_warn("remote_model",
+                     "backend=%.*s node=%.*s model=%.*s (served by somebody else: it counts as "
+                     "outside)",
+                     VIEW_ARG(n->backend), VIEW_ARG(n->text), VIEW_ARG(m->models[i].name));
+}
+
 static inline void log_node_opened(const struct node *n, const struct error *why)
 {
     char text[sizeof(why->text)];
@@ -14,4 +37,20 @@ static inline void log_node_opened(const struct node *n, const struct error *why
             *c = '\''; /* the upstream's own words end where we say */
     log_warn("node_open", "backend=%.*s node=%.*s why=\"%s\" (asked again by Weir's own probe)",
              VIEW_ARG(n->backend), VIEW_ARG(n->text), text);
+}
+
+/* Fail closed is no accident that may go unseen. */
+static inline void log_scan_failed(const struct error *why)
+{
+    log_warn("scan_failed", "%s (the request stays inside)", why->text);
+}
+
+static inline void log_unmaskable(const struct error *why)
+{
+    log_info("unmaskable", "%s (the request stays inside)", why->text);
+}
+
+static inline void log_not_split(const struct error *why)
+{
+    log_info("not_split", "%s (the request stays inside)", why->text);
 }

@@ -1,6 +1,7 @@
 #include "gateway/exchange.h"
 
-enum { ARENA_SLACK = 1 << 20 /* beyond four times the largest body */ };
+/* As it came, decoded, looked through, masked. */
+enum { BODIES = 8, ARENA_SLACK = 1 << 20 };
 
 static void free_request(void *arg)
 {
@@ -12,7 +13,7 @@ static void free_request(void *arg)
 
 bool exchange_receive(struct exchange *x)
 {
-    x->request_arena = arena_new(x->config->max_body * 4 + ARENA_SLACK);
+    x->request_arena = arena_new(x->config->max_body * BODIES + ARENA_SLACK);
     if (x->request_arena)
         arena_defer(x->arena, free_request, x); /* without memory for that it runs now */
     if (!x->request_arena)

@@ -92,3 +92,11 @@ void stats_record(struct stats *s, const struct ledger_record *r)
     observe(&b->duration, r->total_us);
     observe(&b->first_token, r->first_token_us);
 }
+
+void stats_screened(struct stats *s, enum plan_scan scan, uint32_t classes)
+{
+    add(&s->by_scan[scan], 1);
+    for (unsigned i = 0; i < DATA_CLASSES; i++)
+        if (classes & UINT32_C(1) << i)
+            add(&s->by_class[i], 1);
+}

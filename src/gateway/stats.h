@@ -6,6 +6,7 @@
 
 #include "config/config.h"
 #include "ledger/record.h"
+#include "policy/policy.h"
 
 #include <stdatomic.h>
 
@@ -34,9 +35,13 @@ struct stats {
     atomic_uint n_backends;
     _Atomic(uint64_t) exchanges, refused, cancelled, failovers, cut_streams, ledger_lost;
     _Atomic(uint64_t) by_task[TASK_COUNT];
+    _Atomic(uint64_t) by_scan[PLAN_SCANS];    /* requests that were looked through, by outcome */
+    _Atomic(uint64_t) by_class[DATA_CLASSES]; /* requests that hold data of the class */
 };
 
 /* Books a finished exchange. */
 void stats_record(struct stats *s, const struct ledger_record *r);
 /* Books a failed attempt. */
 void stats_attempt_failed(struct stats *s, struct view backend, enum side side);
+/* Books what a scan came to; `classes`: a bit for each class that was found. */
+void stats_screened(struct stats *s, enum plan_scan scan, uint32_t classes);

@@ -39,17 +39,16 @@ struct llm_rewrite translate_rewrite(const struct llm_request *request,
     };
 }
 
-bool translate_request(struct exchange *x, enum llm_dialect asked,
+bool translate_request(struct exchange *x, struct llm_request *request, enum llm_dialect asked,
                        const struct llm_rewrite *rewrite, struct arena *attempt,
                        struct llm_body *ret_body)
 {
-    if (asked == x->dialect) /* the notes outlive a failed attempt */
-        return llm_dialect(x->dialect)
-            ->request_pass(&x->request, rewrite, x->arena, ret_body, &x->notes, &x->error);
+    if (asked == request->dialect) /* the notes outlive a failed attempt */
+        return llm_dialect(request->dialect)
+            ->request_pass(request, rewrite, x->arena, ret_body, &x->notes, &x->error);
 
-    const struct llm_neutral *neutral =
-        llm_request_neutral(&x->request, x->request_arena, &x->error);
-    struct buf *body = arena_buf(attempt, x->body.n * 6 + BODY_SLACK);
+    const struct llm_neutral *neutral = llm_request_neutral(request, x->request_arena, &x->error);
+    struct buf *body = arena_buf(attempt, request->body.n * 6 + BODY_SLACK);
     struct buf notes = BUF_MAX(NOTES_BYTES);
     if (!neutral)
         return false;
@@ -61,8 +60,8 @@ bool translate_request(struct exchange *x, enum llm_dialect asked,
     if (ok) {
         *ret_body = (struct llm_body){.pieces = {buf_view(body)}, .n = 1, .bytes = body->len};
         x->notes =
-            arena_printf(x->arena, "%s to %s%s%.*s", dialect_name(x->dialect), dialect_name(asked),
-                         notes.len ? ", " : "", VIEW_ARG(buf_view(&notes)));
+            arena_printf(x->arena, "%s to %s%s%.*s", dialect_name(request->dialect),
+                         dialect_name(asked), notes.len ? ", " : "", VIEW_ARG(buf_view(&notes)));
     }
     buf_done(&notes);
     return ok;
@@ -74,29 +73,6 @@ bool translate_by_lines(enum llm_dialect dialect)
 }
 
 /* ---- the answer ------------------------------------------------------------------------------ */
-
-void translate_begin(struct translation *t, struct exchange *x, enum llm_dialect asked, bool plain,
-                     struct arena *attempt)
-{
-    *t = (struct translation){
-        .answer = &x->answer,
-        .client = llm_dialect(x->dialect),
-        .upstream = llm_dialect(asked),
-        .same = asked == x->dialect,
-        .reader = {.dialect = asked, .arena = attempt},
-    };
-    llm_writer_init(&t->writer, x->dialect, plain, x->request.model, x->arena);
-    t->writer.include_usage = x->request.include_usage;
-    t->writer.request = plain ? x->request.neutral : NULL; /* a stream outlives what was read */
-    t->writer.since_ns = x->wall_ms * NS_PER_MS;
-    t->lines = translate_by_lines(x->dialect);
-    memcpy(t->writer.id, x->answer.id.p ? x->answer.id.p : "", x->answer.id.n);
-}
-
-void translate_done(struct translation *t)
-{
-    llm_writer_done(&t->writer);
-}
 
 static unsigned kind_of(const struct llm_ev *ev)
 {
@@ -166,6 +142,42 @@ static bool forward(void *arg, const struct llm_ev *ev)
     return t->client->event_write(&t->writer, &named, ev->kind == LLM_EV_END ? t->end : t->out);
 }
 
+bool translate_passes(const struct exchange *x, enum llm_dialect asked)
+{
+    return asked == x->dialect && !x->mask;
+}
+
+void translate_begin(struct translation *t, struct exchange *x, enum llm_dialect asked, bool plain,
+                     struct arena *attempt)
+{
+    *t = (struct translation){
+        .answer = &x->answer,
+        .client = llm_dialect(x->dialect),
+        .upstream = llm_dialect(asked),
+        .same = translate_passes(x, asked),
+        .reader = {.dialect = asked, .arena = attempt},
+    };
+    llm_writer_init(&t->writer, x->dialect, plain, x->request.model, x->arena);
+    t->writer.include_usage = x->request.include_usage;
+    t->writer.request = plain ? x->request.neutral : NULL; /* a stream outlives what was read */
+    t->writer.since_ns = x->wall_ms * NS_PER_MS;
+    t->lines = translate_by_lines(x->dialect);
+    memcpy(t->writer.id, x->answer.id.p ? x->answer.id.p : "", x->answer.id.n);
+    t->sink = forward;
+    t->sink_arg = t;
+    if (x->mask) {
+        restore_init(&t->restore, x->mask, forward, t);
+        t->sink = restore_event;
+        t->sink_arg = &t->restore;
+    }
+}
+
+void translate_done(struct translation *t)
+{
+    restore_done(&t->restore);
+    llm_writer_done(&t->writer);
+}
+
 bool translate_event(struct translation *t, struct view name, struct view data, struct buf *out,
                      struct buf *end, unsigned *ret_kinds, struct error *err)
 {
@@ -175,7 +187,7 @@ bool translate_event(struct translation *t, struct view name, struct view data, 
         t->out = out;
         t->end = end;
         t->kinds = 0;
-        bool ok = t->upstream->event_read(&t->reader, name, data, forward, t, err);
+        bool ok = t->upstream->event_read(&t->reader, name, data, t->sink, t->sink_arg, err);
         *ret_kinds = t->kinds;
         return ok;
     }
@@ -198,7 +210,7 @@ bool translate_plain(struct translation *t, struct view body, struct arena *atte
     if (!out)
         return error_set(err, ERROR_NO_MEMORY, "no memory to translate an answer");
     t->out = t->end = out;
-    if (!t->upstream->plain_read(&t->reader, body, forward, t, err))
+    if (!t->upstream->plain_read(&t->reader, body, t->sink, t->sink_arg, err))
         return false;
     if (!buf_ok(out))
         return error_set(err, ERROR_NO_MEMORY, "no memory to translate an answer");

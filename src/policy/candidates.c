@@ -141,12 +141,14 @@ static void add(struct walk *w, const struct policy_backend *b, bool first)
     struct view reason = !b->available ? VIEW("node down: only if nothing else is left")
                          : first       ? plan->because
                                        : VIEW("fallback: other side");
-    plan->candidates[plan->n_candidates++] = (struct plan_candidate){.backend = b->index,
-                                                                     .side = b->side,
-                                                                     .backend_name = b->name,
-                                                                     .model = m->name,
-                                                                     .reason = reason,
-                                                                     .available = b->available};
+    plan->candidates[plan->n_candidates++] =
+        (struct plan_candidate){.backend = b->index,
+                                .side = b->side,
+                                .backend_name = b->name,
+                                .model = m->name,
+                                .reason = reason,
+                                .leaves = b->side == SIDE_OUTSIDE || m->remote,
+                                .available = b->available};
 }
 
 /* The backends of one side that are available, or those that are not, in the config's order. */

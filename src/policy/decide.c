@@ -19,6 +19,7 @@ bool policy_decide(const struct config *config, const struct policy_question *qu
     if (!resolve_target(config, question, fleet, a, ret_plan, &target, err) ||
         !place_task(config, question, a, ret_plan, err))
         return false;
+    place_modes(config, question, a, ret_plan);
     if (ret_plan->pinned)
         pin_over_policy(&target, ret_plan);
     if (!collect_candidates(question, fleet, &target, a, ret_plan, err))

@@ -34,6 +34,10 @@ bool model_matches(const struct policy_backend *backend, const struct policy_mod
 bool place_task(const struct config *config, const struct policy_question *question,
                 struct arena *a, struct plan *plan, struct error *err) MUST_CHECK;
 
+/* Fills plan->modes, profile and modes_because; after the task. */
+void place_modes(const struct config *config, const struct policy_question *question,
+                 struct arena *a, struct plan *plan);
+
 /* Fills candidates and skipped. */
 bool collect_candidates(const struct policy_question *question, const struct policy_fleet *fleet,
                         const struct target *target, struct arena *a, struct plan *plan,

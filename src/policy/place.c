@@ -147,7 +147,8 @@ static const struct config_rule *first_rule(const struct config *config,
 {
     for (unsigned i = 0; i < config->policy.n_rules; i++) {
         const struct config_rule *rule = &config->policy.rules[i];
-        if (!rule_holds(rule, q, task, a))
+        bool places = rule->sets_placement || rule->sets_task;
+        if (!places || !rule_holds(rule, q, task, a))
             continue;
         *ret_label = rule_label(rule, i, a);
         return rule;
@@ -185,4 +186,21 @@ bool place_task(const struct config *config, const struct policy_question *quest
     }
     apply_row(policy->matrix[task], who, complexity, a, plan);
     return true;
+}
+
+void place_modes(const struct config *config, const struct policy_question *question,
+                 struct arena *a, struct plan *plan)
+{
+    plan->modes = config->perimeter.modes;
+    plan->profile = config->perimeter.profile;
+    plan->modes_because = VIEW("perimeter.modes");
+    for (unsigned i = 0; i < config->policy.n_rules; i++) {
+        const struct config_rule *rule = &config->policy.rules[i];
+        if (!rule->sets_modes || !rule_holds(rule, question, plan->task, a))
+            continue;
+        plan->modes = rule->modes;
+        plan->profile = rule->strict ? DATA_STRICT : plan->profile;
+        plan->modes_because = rule->name;
+        return;
+    }
 }

@@ -3,7 +3,8 @@
  *
  *     {"tokens":812,"cue":"...","place":"inside","because":"...",
  *      "try":[["lab","inside","small"],["cloud","outside","large","fallback: other side"]],
- *      "left_out":[["lab","tiny","no tools"]]}
+ *      "left_out":[["lab","tiny","no tools"]],
+ *      "sensitive":["found","local","PERSON 2","perimeter.modes"]}
  *
  * A candidate is its backend, side, model and reason; the reason is left out where it is the
  * plan's own `because`.
@@ -25,6 +26,8 @@ static void write_candidates(const struct plan *plan, struct json_writer *w)
     json_put_array(w);
     for (unsigned i = 0; i < plan->n_candidates; i++) {
         const struct plan_candidate *c = &plan->candidates[i];
+        if (c->barred)
+            continue;
         json_put_array(w);
         json_put_string(w, c->backend_name);
         json_put_string(w, view_str(side_name(c->side)));
@@ -53,6 +56,22 @@ static void write_skipped(const struct plan *plan, struct json_writer *w)
     json_put_close(w);
 }
 
+/* What was found, and what that came to; a scan that found nothing says only so. */
+static void write_sensitive(const struct plan *plan, struct json_writer *w)
+{
+    if (plan->scan == PLAN_NOT_SCANNED)
+        return;
+    json_put_key(w, VIEW("sensitive"));
+    json_put_array(w);
+    json_put_string(w, view_str(plan_scan_name(plan->scan)));
+    if (plan->scan == PLAN_FOUND) {
+        json_put_string(w, view_str(data_mode_name(plan->mode)));
+        json_put_string(w, plan->found);
+        json_put_string(w, plan->modes_because);
+    }
+    json_put_close(w);
+}
+
 void plan_write_brief(const struct plan *plan, const struct inspect_facts *facts, struct buf *out)
 {
     struct json_writer w = JSON_WRITER(out);
@@ -69,6 +88,7 @@ void plan_write_brief(const struct plan *plan, const struct inspect_facts *facts
         json_put_member_bool(&w, VIEW("pinned"), true);
     write_candidates(plan, &w);
     write_skipped(plan, &w);
+    write_sensitive(plan, &w);
     json_put_close(&w);
 }
 
@@ -157,6 +177,30 @@ static bool read_skipped(struct json_reader *r, struct arena *a, struct plan *pl
     return !json_failed(r);
 }
 
+static bool read_scan(struct view name, enum plan_scan *ret_scan)
+{
+    for (enum plan_scan scan = PLAN_NOT_SCANNED; scan <= PLAN_SCAN_FAILED; scan++)
+        if (view_eq(name, view_str(plan_scan_name(scan)))) {
+            *ret_scan = scan;
+            return true;
+        }
+    return false;
+}
+
+static bool read_sensitive(struct json_reader *r, struct arena *a, struct plan *plan)
+{
+    struct view t[4] = {VIEW_NONE, VIEW_NONE, VIEW_NONE, VIEW_NONE};
+    unsigned n = read_texts(r, a, t, 4);
+
+    if (n == 0 || !read_scan(t[0], &plan->scan))
+        return false;
+    if (plan->scan != PLAN_FOUND)
+        return n == 1;
+    plan->found = t[2];
+    plan->modes_because = t[3];
+    return n == 4 && data_mode_from_name(t[1], &plan->mode);
+}
+
 static bool read_tokens(struct json_reader *r, uint32_t *ret_tokens)
 {
     struct view raw;
@@ -194,6 +238,8 @@ static bool read_member(struct json_reader *r, const struct json_object *o, stru
         return read_candidates(r, a, plan, ret_plain);
     if (json_key_is(o, "left_out"))
         return read_skipped(r, a, plan);
+    if (json_key_is(o, "sensitive"))
+        return read_sensitive(r, a, plan);
     return false;
 }
 
@@ -205,6 +251,7 @@ bool plan_read_brief(struct view brief, struct arena *a, struct plan *plan,
     unsigned plain = 0;
 
     plan->n_candidates = plan->n_skipped = 0;
+    plan->scan = PLAN_NOT_SCANNED;
     facts->task = plan->task;
     json_begin(&r, brief);
     if (!json_object_begin(&r, &o))

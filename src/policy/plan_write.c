@@ -19,6 +19,8 @@ static void write_candidates(const struct plan *plan, struct json_writer *w)
     json_put_array(w);
     for (unsigned i = 0; i < plan->n_candidates; i++) {
         const struct plan_candidate *c = &plan->candidates[i];
+        if (c->barred)
+            continue;
         json_put_object(w);
         json_put_member_string(w, VIEW("backend"), c->backend_name);
         json_put_member_string(w, VIEW("side"), view_str(side_name(c->side)));
@@ -46,6 +48,21 @@ static void write_skipped(const struct plan *plan, struct json_writer *w)
     json_put_close(w);
 }
 
+static void write_scan(const struct plan *plan, struct json_writer *w)
+{
+    if (plan->scan == PLAN_NOT_SCANNED)
+        return;
+    json_put_key(w, VIEW("sensitive"));
+    json_put_object(w);
+    json_put_member_string(w, VIEW("scan"), view_str(plan_scan_name(plan->scan)));
+    if (plan->scan == PLAN_FOUND) {
+        json_put_member_string(w, VIEW("found"), plan->found);
+        json_put_member_string(w, VIEW("mode"), view_str(data_mode_name(plan->mode)));
+        json_put_member_string(w, VIEW("because"), plan->modes_because);
+    }
+    json_put_close(w);
+}
+
 void plan_write_json(const struct plan *plan, const struct inspect_facts *facts, struct buf *out)
 {
     struct json_writer w = JSON_WRITER(out);
@@ -63,6 +80,7 @@ void plan_write_json(const struct plan *plan, const struct inspect_facts *facts,
     member_if(&w, VIEW("alias"), plan->alias);
     if (plan->pinned)
         json_put_member_bool(&w, VIEW("pinned"), true);
+    write_scan(plan, &w);
     write_candidates(plan, &w);
     write_skipped(plan, &w);
     json_put_close(&w);
@@ -99,6 +117,11 @@ void plan_write_table(const struct plan *plan, const struct inspect_facts *facts
         cell(out, plan->because, 0);
         buf_append_char(out, '\n');
     }
+    if (plan->scan == PLAN_FOUND)
+        buf_printf(out, "sensitive   %.*s: %s (%.*s)\n", VIEW_ARG(plan->found),
+                   data_mode_name(plan->mode), VIEW_ARG(plan->modes_because));
+    else if (plan->scan != PLAN_NOT_SCANNED)
+        buf_printf(out, "sensitive   %s\n", plan_scan_name(plan->scan));
     unsigned backend = 7, model = 5;
     for (unsigned i = 0; i < plan->n_candidates; i++) {
         backend = wider(backend, plan->candidates[i].backend_name);
@@ -113,9 +136,12 @@ void plan_write_table(const struct plan *plan, const struct inspect_facts *facts
     cell(out, VIEW("side"), 7);
     cell(out, VIEW("model"), model);
     buf_append_lit(out, "reason\n");
+    unsigned number = 0;
     for (unsigned i = 0; i < plan->n_candidates; i++) {
         const struct plan_candidate *c = &plan->candidates[i];
-        buf_printf(out, "%3u  ", i + 1);
+        if (c->barred)
+            continue;
+        buf_printf(out, "%3u  ", ++number);
         cell(out, c->backend_name, backend);
         cell(out, view_str(side_name(c->side)), 7);
         cell(out, c->model, model);

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "config/config.h"
 #include "inspect/inspect.h"
+#include "inspect/sensitivity.h"
 
 /* A model as the fleet knows it now. */
 struct policy_model {
@@ -19,6 +20,7 @@ struct policy_model {
     uint32_t window;           /* tokens; 0: unknown, then nothing is refused for its length */
     unsigned abilities;        /* bits of enum ability; all of them where nothing is known */
     bool loaded;               /* in the engine's memory now */
+    bool remote;               /* an inside engine passes it on to somebody else's servers */
     enum tokens_family family; /* of its name: whose count of the prompt its window must hold */
 };
 
@@ -58,6 +60,8 @@ struct plan_candidate {
     struct view backend_name, model;
     struct view reason;
     bool available; /* false: every node's breaker is open; tried when nothing else is left */
+    bool barred;    /* struck by policy_screen(): never asked, and told among the skipped */
+    bool leaves;    /* what is asked goes out: the side is outside, or the model is remote */
 };
 
 struct plan_skipped {
@@ -65,6 +69,17 @@ struct plan_skipped {
 };
 
 #define PLAN_MAX_CANDIDATES 16
+
+/* What looking for sensitive data came to. */
+enum plan_scan {
+    PLAN_NOT_SCANNED, /* nothing was to go outside */
+    PLAN_CLEAN,
+    PLAN_FOUND,
+    PLAN_SCAN_FAILED, /* counts as the worst that could be found */
+};
+#define PLAN_SCANS 4
+/* "not scanned", "clean", "found", "failed" */
+const char *plan_scan_name(enum plan_scan scan);
 
 struct plan {
     enum task_kind task;      /* after header, rules and the confidence floor */
@@ -76,6 +91,14 @@ struct plan {
     unsigned n_candidates;
     struct plan_skipped skipped[PLAN_MAX_CANDIDATES];
     unsigned n_skipped;
+
+    /* the perimeter */
+    const uint8_t *modes; /* enum data_mode for each class; the config's */
+    enum data_profile profile;
+    struct view modes_because; /* the rule that gave them, or "perimeter.modes" */
+    enum plan_scan scan;       /* as told to policy_screen() */
+    enum data_mode mode;       /* with FOUND: the strictest of the classes found */
+    struct view found;         /* with FOUND: "PERSON 2, EMAIL 1" */
 };
 
 /*
@@ -95,6 +118,23 @@ bool policy_decide(const struct config *config, const struct policy_question *qu
                    const struct policy_fleet *fleet, struct arena *a, struct plan *ret_plan,
                    struct error *err) MUST_CHECK;
 
+/* What a scan came to, for the plan. */
+struct policy_findings {
+    enum plan_scan scan;
+    uint32_t classes;       /* a bit for each class found */
+    uint32_t unmaskable;    /* so too: something of it cannot be replaced by a placeholder */
+    const uint16_t *counts; /* DATA_CLASSES of them; NULL with no classes */
+};
+/* Of a scan that did not fail; `counts` points into `f`. */
+struct policy_findings policy_findings_of(const struct findings *f);
+
+/* Takes what was found into the plan: unless every class may go out (as it is, masked, or as a
+ * digest), the candidates outside are barred, each with the reason. False with SENSITIVE: the
+ * request holds what the policy blocks, or nobody inside may answer it. */
+bool policy_screen(const struct policy_findings *found, struct arena *a, struct plan *plan,
+                   struct error *err) MUST_CHECK;
+/* Bars the candidates that leave, for this reason. False: there is no other. */
+bool policy_keep_inside(struct plan *plan, struct view reason);
 /* Takes candidate `i` out: it is skipped for that reason. The order of the others stays. */
 void plan_leave_out(struct plan *plan, unsigned i, struct view reason);
 

@@ -223,6 +223,8 @@ class Upstream:
         self.healthy = True  # False: probes are answered 503
         self.probe_delay = 0
         self.lists = True    # False: there is no /v1/models
+        self.moved = None    # a Location: probes are answered 302
+        self.remote = {}     # what /api/tags says beyond the usual, by model
         self.reset()
         self._script = Auto()
         self._listener = None
@@ -424,6 +426,8 @@ class Upstream:
         """What the engine says to requests that are no chat."""
         if not self.healthy:
             return failing(503, "Loading model")[0]
+        if self.moved:
+            return wire.head(302, [("content-length", 0), ("location", self.moved)], "Found")
         path = request.path
         if path == "/v1/models" and self.lists and self.engine == "anthropic":
             data = [{"type": "model", "id": m, "display_name": m,
@@ -451,6 +455,7 @@ class Upstream:
             if path == "/api/version":
                 return json_answer(200, {"version": "0.17.4"})[0]
             if path == "/api/tags":
+                listed = [{**m, **self.remote.get(m["name"], {})} for m in listed]
                 return json_answer(200, {"models": listed})[0]
             if path == "/api/ps":
                 shown = [{**m, "context_length": self.window, "size_vram": 0,

@@ -78,7 +78,8 @@ def test_rules_come_before_the_matrix(start, lab, cloud):
 def test_a_need_that_a_model_lacks_goes_on(start, lab, cloud):
     weir = start(backend("lab", "inside", lab, models=[{"name": "lab-model", "abilities": []}]),
                  backend("cloud", "outside", cloud,
-                         models=[{"name": "cloud-model", "abilities": ["tools", "images"]}]))
+                         models=[{"name": "cloud-model", "abilities": ["tools", "images"]}]),
+                 perimeter={"modes": {"UNREADABLE": "allow"}})  # pictures stay inside otherwise
     tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
     picture = [{"role": "user", "content": [
         {"type": "text", "text": "What is this?"},

@@ -200,6 +200,36 @@ static void test_ollama_puts_loaded_models_first(void **state)
     node_models_unref(m);
 }
 
+static void test_ollama_tells_of_remote_models(void **state)
+{
+    static const struct {
+        const char *entry;
+        bool remote;
+    } rows[] = {
+        {"\"name\":\"a:8b\"", false},
+        {"\"name\":\"a:8b\",\"remote_host\":\"https://ollama.com:443\"", true},
+        {"\"remote_model\":\"b:120b\",\"name\":\"mine:latest\"", true},
+        {"\"name\":\"a:8b\",\"remote_host\":\"\",\"remote_model\":null", false},
+        {"\"name\":\"a:8b\",\"remote_host\":{\"url\":1}", true}, /* odd, so not trusted */
+        {"\"name\":\"a:120b-cloud\"", true},
+        {"\"name\":\"a:cloud\"", true},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct node_models *m = models_new();
+        struct buf tags = BUF_MAX(1000);
+        struct error err;
+        buf_printf(&tags, "{\"models\":[{%s}]}", rows[i].entry);
+        assert_true(models_from_ollama(buf_view(&tags), VIEW("{\"models\":[]}"), m, &err));
+        assert_int_equal(m->n, 1);
+        if (m->models[0].remote != rows[i].remote)
+            fail_msg("{%s}", rows[i].entry);
+        buf_done(&tags);
+        node_models_unref(m);
+    }
+}
+
 static void test_a_long_list_is_cut(void **state)
 {
     struct buf list = BUF_MAX(1 << 20);
@@ -228,6 +258,7 @@ int main(void)
         cmocka_unit_test(test_models_that_embed),
         cmocka_unit_test(test_what_is_no_list),
         cmocka_unit_test(test_ollama_puts_loaded_models_first),
+        cmocka_unit_test(test_ollama_tells_of_remote_models),
         cmocka_unit_test(test_a_long_list_is_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

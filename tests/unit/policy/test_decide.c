@@ -627,6 +627,19 @@ static void names_go_both_ways(void **state)
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+/* Outside candidates, and inside ones whose model somebody else serves. */
+static void what_leaves_is_told(void **state)
+{
+    struct world *w = *state;
+
+    w->desk_models[0].remote = true;
+    w->config.policy.matrix[TASK_CODING].placement = PLACE_INSIDE;
+    assert_true(decide(w));
+    assert_string_equal(order(w), "lab/qwen-7b desk/llama3:latest openai/gpt-5-mini");
+    for (unsigned i = 0; i < w->plan.n_candidates; i++)
+        assert_int_equal(w->plan.candidates[i].leaves, i > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -649,6 +662,7 @@ int main(void)
         CASE(pins_do_not_lead_out_of_the_perimeter),
         CASE(no_backend_on_the_allowed_side),
         CASE(no_memory_is_an_error),
+        CASE(what_leaves_is_told),
         cmocka_unit_test(names_go_both_ways),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
