@@ -2,6 +2,8 @@
 
 #include "inspect/tagger_decode.h"
 
+#include <stdlib.h>
+
 #define TAGGED_ROOM 16 /* at first */
 
 struct collector {
@@ -26,9 +28,19 @@ static bool collect(struct collector *c, struct tagged t)
     return true;
 }
 
-/* One for each thread, so that a body of many strings does not fill its arena: nothing waits here.
- */
-static _Thread_local struct tagger_decoder scratch;
+static bool run(struct tagger_decoder *d, struct tagger_source *source, enum data_profile profile,
+                struct collector *found)
+{
+    struct tagged t;
+
+    while (tagger_words_read(source, &tagger_built_in, &d->words)) {
+        tagger_decode(d, &tagger_built_in, profile);
+        for (unsigned at = 0; tagger_decoded(d, &at, &t);)
+            if (!collect(found, t))
+                return false;
+    }
+    return true;
+}
 
 bool tagger_run(struct view text, const struct tagger_hint *hints, unsigned n_hints,
                 enum data_profile profile, struct arena *a, struct tagged **ret_tagged,
@@ -36,14 +48,13 @@ bool tagger_run(struct view text, const struct tagger_hint *hints, unsigned n_hi
 {
     struct collector found = {.arena = a};
     struct tagger_source source = {.text = text, .hints = hints, .n_hints = n_hints};
-    struct tagger_decoder *d = &scratch;
-    while (tagger_words_read(&source, &tagger_built_in, &d->words)) {
-        tagger_decode(d, &tagger_built_in, profile);
-        struct tagged t;
-        for (unsigned at = 0; tagger_decoded(d, &at, &t);)
-            if (!collect(&found, t))
-                return false;
-    }
+    /* Too large for a task's stack, and not the arena's: a body of many strings would fill it. */
+    struct tagger_decoder *d = calloc(1, sizeof(*d));
+    bool ok = d && run(d, &source, profile, &found);
+
+    free(d);
+    if (!ok)
+        return false;
     *ret_tagged = found.all;
     *ret_n = found.n;
     return true;
