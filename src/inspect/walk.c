@@ -124,6 +124,8 @@ static bool put_string(struct walk *w, uint32_t from, uint32_t to, bool key)
     uint32_t raw = plain_raw(w->in, from), raw_end = plain_raw_end(w->in, to);
     struct plain text;
 
+    if (from == to && !key)
+        return true; /* nothing stands in it */
     if (raw_end < raw)
         raw_end = raw;
     if (!plain_init(&text, to - from, s->a) || !plain_unescape(&text, w->in, from, to))
