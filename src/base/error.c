@@ -25,7 +25,20 @@ bool error_set(struct error *err, enum error_code code, const char *format, ...)
     va_start(args, format);
     vsnprintf(err->text, sizeof(err->text), format, args);
     va_end(args);
+    err->own = strlen(err->text);
     return false;
+}
+
+bool error_quote(struct error *err, enum error_code code, const char *text, struct view words)
+{
+    error_set(err, code, "%s", text);
+    snprintf(err->text + err->own, sizeof(err->text) - err->own, ": %.*s", VIEW_ARG(words));
+    return false;
+}
+
+struct view error_own_words(const struct error *err)
+{
+    return view_of(err->text, err->own);
 }
 
 bool error_hint(struct error *err, const char *format, ...)

@@ -22,6 +22,7 @@ enum error_code {
 struct error {
     enum error_code code;
     char text[240]; /* what happened and where, one sentence */
+    size_t own;     /* of its bytes, those that are Weir's words: see error_quote() */
     char hint[200]; /* what to do about it; may be empty */
     char param[64]; /* the field of the request that is meant; may be empty */
 };
@@ -39,6 +40,11 @@ const struct error_info *error_info(enum error_code code);
 /* Sets code and text, empties hint and param. Always returns false: `return error_set(...)`. */
 bool error_set(struct error *err, enum error_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Sets code and text with somebody else's words behind it ("...: WORDS"), which may repeat a
+ * prompt: they are for the client and for nobody else. Returns false too. */
+bool error_quote(struct error *err, enum error_code code, const char *text, struct view words);
+/* The text without such words, for logs and the ledger. */
+struct view error_own_words(const struct error *err);
 /* Adds what to do. Returns false too. */
 bool error_hint(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Names the field. Returns false too. */

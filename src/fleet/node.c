@@ -173,20 +173,17 @@ void node_succeeded(struct node *n)
 {
     lock_take(&n->mutex);
     n->failures = 0;
-    n->last_error[0] = '\0';
     lock_release(&n->mutex);
     atomic_store(&n->open, false);
 }
 
-bool node_failed(struct node *n, const struct error *why, unsigned breaker_failures,
-                 int64_t retry_after_ms)
+bool node_failed(struct node *n, unsigned breaker_failures, int64_t retry_after_ms)
 {
     bool opened = false;
 
     atomic_fetch_add_explicit(&n->failures_total, 1, memory_order_relaxed);
     lock_take(&n->mutex);
     n->failures++;
-    snprintf(n->last_error, sizeof(n->last_error), "%s", why->text);
     if (n->failures >= breaker_failures && !atomic_exchange(&n->open, true)) {
         atomic_fetch_add_explicit(&n->opened_total, 1, memory_order_relaxed);
         opened = true;

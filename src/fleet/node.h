@@ -49,7 +49,6 @@ struct node {
     struct share_meter meter;
     int64_t hours_from_ms, hours_busy_ns; /* up to there the ledger has this node's hours */
     struct node_models *models;           /* NULL: not known yet */
-    char last_error[240];
     double ns_per_token; /* a request's share of the node by tokens, smoothed; 0: not known */
 };
 
@@ -78,8 +77,7 @@ int64_t node_estimate_share_ns(struct node *n, uint64_t tokens);
 
 void node_succeeded(struct node *n);
 /* `retry_after_ms` 0: the node said nothing. True when this failure opened the breaker. */
-bool node_failed(struct node *n, const struct error *why, unsigned breaker_failures,
-                 int64_t retry_after_ms);
+bool node_failed(struct node *n, unsigned breaker_failures, int64_t retry_after_ms);
 
 /* Neither open nor told to wait. */
 bool node_available(const struct node *n, int64_t now_ns);

@@ -29,28 +29,22 @@ static inline void log_remote_models(struct node *n, const struct node_models *m
 
 static inline void log_node_opened(const struct node *n, const struct error *why)
 {
-    char text[sizeof(why->text)];
-
-    memcpy(text, why->text, sizeof(text));
-    for (char *c = text; *c; c++)
-        if (*c == '"')
-            *c = '\''; /* the upstream's own words end where we say */
-    log_warn("node_open", "backend=%.*s node=%.*s why=\"%s\" (asked again by Weir's own probe)",
-             VIEW_ARG(n->backend), VIEW_ARG(n->text), text);
+    log_warn("node_open", "backend=%.*s node=%.*s why=\"%.*s\" (asked again by Weir's own probe)",
+             VIEW_ARG(n->backend), VIEW_ARG(n->text), VIEW_ARG(error_own_words(why)));
 }
 
 /* Fail closed is no accident that may go unseen. */
 static inline void log_scan_failed(const struct error *why)
 {
-    log_warn("scan_failed", "%s (the request stays inside)", why->text);
+    log_warn("scan_failed", "%.*s (the request stays inside)", VIEW_ARG(error_own_words(why)));
 }
 
 static inline void log_unmaskable(const struct error *why)
 {
-    log_info("unmaskable", "%s (the request stays inside)", why->text);
+    log_info("unmaskable", "%.*s (the request stays inside)", VIEW_ARG(error_own_words(why)));
 }
 
 static inline void log_not_split(const struct error *why)
 {
-    log_info("not_split", "%s (the request stays inside)", why->text);
+    log_info("not_split", "%.*s (the request stays inside)", VIEW_ARG(error_own_words(why)));
 }

@@ -32,7 +32,7 @@ static bool way_to(const struct config_backend *backend, const struct llm_reques
 /* The error's sentence without its full stop, and the field before it where it does not name it. */
 static struct view reason_of(const struct error *err, struct arena *a)
 {
-    struct view text = view_str(err->text), param = view_str(err->param);
+    struct view text = error_own_words(err), param = view_str(err->param);
 
     if (view_ends(text, VIEW(".")))
         text = view_first(text, text.n - 1);

@@ -249,9 +249,10 @@ bool split_run(struct exchange *x, const struct plan_candidate *outside)
     if (!ok)
         log_not_split(&x->error);
     /* Whether somebody inside is left is seen by those who ask the candidates in turn. */
-    (void)policy_keep_inside(x->plan,
-                             ok ? VIEW("gave the draft from a digest")
-                                : arena_printf(x->arena, "not split: %.100s", x->error.text));
+    (void)policy_keep_inside(
+        x->plan, ok ? VIEW("gave the draft from a digest")
+                    : arena_printf(x->arena, "not split: %.*s",
+                                   VIEW_ARG(view_first(error_own_words(&x->error), 100))));
     x->error.code = ERROR_NONE;
     arena_free(p.arena);
     return true;

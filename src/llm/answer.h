@@ -54,6 +54,9 @@ bool llm_answer_plain(struct llm_answer *answer, struct view body, struct arena 
  * bounded and without control characters; `fallback` when there is none. */
 struct view llm_error_message(struct view body, struct arena *a, struct view fallback);
 
+/* The error that an upstream tells in a body or an event, in its own words. Returns false. */
+bool llm_upstream_error(struct view body, struct error *err);
+
 /* Whether an upstream's error body says that the prompt does not fit into its model's window. */
 bool llm_error_is_too_long(struct view body);
 

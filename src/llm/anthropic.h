@@ -99,8 +99,6 @@ void anthropic_block_parse(struct json_reader *r, struct anthropic_block *b);
 #define ANTHROPIC_REDACTED "redacted_thinking"
 /* Later counts are totals too: each replaces its own part only. */
 void anthropic_usage_merge(const struct anthropic_usage *from, struct llm_usage *usage);
-/* Always false. */
-bool anthropic_upstream_error(struct view data, struct error *err);
 
 bool anthropic_event_read(struct llm_reader *r, struct view name, struct view data, llm_sink *sink,
                           void *arg, struct error *err);

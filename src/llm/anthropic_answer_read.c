@@ -192,7 +192,7 @@ bool anthropic_event_read(struct llm_reader *r, struct view name, struct view da
         give(&x, (struct llm_ev){.kind = LLM_EV_PING});
         break;
     case ANTHROPIC_ERROR:
-        return anthropic_upstream_error(data, err);
+        return llm_upstream_error(data, err);
     case ANTHROPIC_MESSAGE:
     case ANTHROPIC_UNKNOWN: /* new kinds of events may come at any time, and mean no harm */
         break;
@@ -211,7 +211,7 @@ bool anthropic_plain_read(struct llm_reader *r, struct view body, llm_sink *sink
     if (!anthropic_event_parse(VIEW_NONE, body, &ev, err))
         return false;
     if (ev.type == ANTHROPIC_ERROR)
-        return anthropic_upstream_error(body, err);
+        return llm_upstream_error(body, err);
     if (!ev.has_content)
         return error_set(err, ERROR_UPSTREAM_PROTOCOL, "The backend's answer has no content.");
     begin_message(&x, &ev);

@@ -235,15 +235,3 @@ bool anthropic_event_parse(struct view name, struct view data, struct anthropic_
     *ret = ev;
     return true;
 }
-
-bool anthropic_upstream_error(struct view data, struct error *err)
-{
-    char text[OPENAI_ERROR_TEXT];
-    size_t n = openai_error_text(data, text);
-
-    if (n)
-        return error_set(err, ERROR_UPSTREAM_STATUS, "The backend answered with an error: %.*s",
-                         (int)n, text);
-    return error_set(err, ERROR_UPSTREAM_STATUS,
-                     "The backend answered with an error that says nothing.");
-}

@@ -58,7 +58,7 @@ bool anthropic_event_pass(struct llm_answer *answer, struct view name, struct vi
         return false;
     unsigned kinds = kinds_of(&ev);
     if (kinds & LLM_EVENT_ERROR) {
-        anthropic_upstream_error(data, err);
+        llm_upstream_error(data, err);
     } else {
         struct view there = view_of(data.p + ev.model_value.at, ev.model_value.n);
         llm_pass_event(out, name, data, &(struct llm_swap){there, answer->model}, 1);
@@ -124,7 +124,7 @@ bool anthropic_plain_pass(struct llm_answer *answer, struct view body, struct ar
     if (!anthropic_event_parse(VIEW_NONE, body, &ev, err))
         return false;
     if (ev.type == ANTHROPIC_ERROR)
-        return anthropic_upstream_error(body, err);
+        return llm_upstream_error(body, err);
     if (!ev.has_content)
         return error_set(err, ERROR_UPSTREAM_PROTOCOL, "The backend's answer has no content.");
     if (!replace(body, ev.model_value, answer->model, a, ret_body))

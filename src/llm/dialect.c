@@ -103,19 +103,42 @@ bool llm_lose(const char *target, struct view field, struct buf *notes, struct e
     return llm_cannot_say(target, field, err);
 }
 
+static bool is_lower(char c)
+{
+    return c >= 'a' && c <= 'z';
+}
+
+/* Whether this may be a protocol's name ("web_search_20250305"). What is none is the client's own
+ * text and stays out of messages: these stand in the ledger too. */
+static bool is_protocol_name(struct view name)
+{
+    unsigned digits = 0;
+
+    if (name.n > 64 || name.n == 0 || !is_lower(name.p[0]))
+        return false;
+    for (size_t i = 0; i < name.n; i++) {
+        bool digit = name.p[i] >= '0' && name.p[i] <= '9';
+        digits = digit ? digits + 1 : 0;
+        if (digits > 8 || (!digit && !is_lower(name.p[i]) && !strchr("_.[]", name.p[i])))
+            return false;
+    }
+    return true;
+}
+
 bool llm_cannot_say(const char *target, struct view field, struct error *err)
 {
-    struct view shown = view_first(field, 64);
+    bool named = is_protocol_name(field);
+    struct view shown = named ? field : VIEW("A field");
 
     error_set(err, ERROR_BAD_VALUE, "%.*s cannot be said in the protocol of the backend (%s).",
               VIEW_ARG(shown), target);
     error_hint(err, "Leave it out, or ask for a model whose backend speaks your protocol.");
-    return error_param(err, field);
+    return named && error_param(err, field);
 }
 
 bool llm_foreign_tool(const char *target, unsigned index, struct view tool, struct error *err)
 {
-    struct view shown = view_first(tool, 64);
+    struct view shown = is_protocol_name(tool) ? tool : VIEW("such tool");
     char param[32];
 
     snprintf(param, sizeof(param), "tools[%u].type", index);

@@ -133,7 +133,6 @@ bool llm_embed_answer_read(enum llm_embed_form form, struct view body, struct ar
                            struct llm_embed_answer *ret, struct error *err)
 {
     struct answer_in in = {.a = a};
-    char text[OPENAI_ERROR_TEXT];
     struct json_object o;
 
     json_begin(&in.r, body);
@@ -143,8 +142,7 @@ bool llm_embed_answer_read(enum llm_embed_form form, struct view body, struct ar
     if (!json_end(&in.r))
         return error_set(err, ERROR_UPSTREAM_PROTOCOL, "The backend's answer is not JSON.");
     if (in.failed)
-        return error_set(err, ERROR_UPSTREAM_STATUS, "The backend answered with an error: %.*s",
-                         (int)openai_error_text(body, text), text);
+        return llm_upstream_error(body, err);
     if (arena_failed(a))
         return ollama_no_memory(err);
     if (in.wrong || !in.has_data)

@@ -98,7 +98,7 @@ static bool find_model(struct view body, struct llm_span *ret_span, struct llm_u
             usage->reported = json_number(&r, &raw) && view_to_u64(raw, &value);
             usage->input = usage->reported && value < UINT32_MAX ? (uint32_t)value : 0;
         } else if (json_key_is(&o, "error") && json_peek(&r) != JSON_NULL) {
-            openai_upstream_error(body, err);
+            llm_upstream_error(body, err);
             return false;
         } else if (json_skip(&r) && json_key_is(&o, "model")) {
             *ret_span = llm_span_from(&r, at);

@@ -62,9 +62,8 @@ struct ollama_line {
 bool ollama_line_read(struct view data, struct ollama_line *ret_line, struct error *err);
 /* A string, where one stands; all else is passed over. */
 void ollama_take_text(struct json_reader *r, struct json_text *ret_text);
-/* Both return false. */
+/* Returns false. */
 bool ollama_protocol(struct error *err, const char *what);
-bool ollama_upstream_error(struct view data, struct error *err);
 
 bool ollama_event_read(struct llm_reader *r, struct view name, struct view data, llm_sink *sink,
                        void *arg, struct error *err);

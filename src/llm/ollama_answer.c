@@ -223,7 +223,7 @@ bool ollama_event_read(struct llm_reader *r, struct view name, struct view data,
     if (!ollama_line_read(data, &line, err))
         return false;
     if (line.failed)
-        return ollama_upstream_error(data, err);
+        return llm_upstream_error(data, err);
     err->code = ERROR_NONE;
     return emit_line(&e, &line);
 }
@@ -237,7 +237,7 @@ bool ollama_plain_read(struct llm_reader *r, struct view body, llm_sink *sink, v
     if (!ollama_line_read(body, &line, err))
         return false;
     if (line.failed)
-        return ollama_upstream_error(body, err);
+        return llm_upstream_error(body, err);
     if (!line.done)
         return ollama_protocol(err, "is not done");
     err->code = ERROR_NONE;

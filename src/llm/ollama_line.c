@@ -121,15 +121,3 @@ bool ollama_line_read(struct view data, struct ollama_line *ret_line, struct err
         return ollama_protocol(err, "has neither a message nor an error");
     return true;
 }
-
-bool ollama_upstream_error(struct view data, struct error *err)
-{
-    char text[OPENAI_ERROR_TEXT];
-    size_t n = openai_error_text(data, text);
-
-    if (n == 0)
-        return error_set(err, ERROR_UPSTREAM_STATUS,
-                         "The backend answered with an error that says nothing.");
-    return error_set(err, ERROR_UPSTREAM_STATUS, "The backend answered with an error: %.*s", (int)n,
-                     text);
-}

@@ -35,7 +35,7 @@ bool ollama_event_pass(struct llm_answer *answer, struct view name, struct view 
     if (!ollama_line_read(data, &line, err))
         return false;
     if (line.failed) {
-        ollama_upstream_error(data, err);
+        llm_upstream_error(data, err);
         *ret_kinds = LLM_EVENT_ERROR;
         return true;
     }
@@ -85,7 +85,7 @@ bool ollama_plain_pass(struct llm_answer *answer, struct view body, struct arena
     if (!ollama_line_read(body, &line, err))
         return false;
     if (line.failed)
-        return ollama_upstream_error(body, err);
+        return llm_upstream_error(body, err);
     if (!line.done)
         return ollama_protocol(err, "is not done");
     if (!ollama_replace(body, line.model_value, answer->model, a, ret_body, err))

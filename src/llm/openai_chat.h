@@ -49,14 +49,8 @@ struct openai_chat_chunk {
 bool openai_chat_chunk_read(struct view data, struct view part, struct openai_chat_chunk *ret_chunk,
                             struct error *err) MUST_CHECK;
 
-#define OPENAI_ERROR_TEXT 400
-/* The message of an error body, see llm_error_message(); returns its length, 0 when there is
- * none. `to` has room for OPENAI_ERROR_TEXT bytes (openai_error.c). */
-size_t openai_error_text(struct view body, char *to);
 /* Whether an event's data is the end mark. */
 bool openai_chat_is_done(struct view data);
-/* Sets the error that an upstream's error object says. */
-void openai_upstream_error(struct view body, struct error *err);
 
 /* The row (openai_chat_dialect.c). Each as dialect.h says. */
 bool openai_chat_request_read(struct view body, struct arena *a, struct llm_neutral *ret,

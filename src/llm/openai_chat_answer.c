@@ -71,19 +71,6 @@ bool openai_chat_is_done(struct view data)
     return view_eq(view_trim(data), VIEW("[DONE]"));
 }
 
-void openai_upstream_error(struct view body, struct error *err)
-{
-    char text[OPENAI_ERROR_TEXT];
-    size_t n = openai_error_text(body, text);
-
-    if (n)
-        error_set(err, ERROR_UPSTREAM_STATUS, "The backend answered with an error: %.*s", (int)n,
-                  text);
-    else
-        error_set(err, ERROR_UPSTREAM_STATUS,
-                  "The backend answered with an error that says nothing.");
-}
-
 bool openai_chat_event_pass(struct llm_answer *answer, struct view name, struct view data,
                             struct buf *out, unsigned *ret_events, struct error *err)
 {
@@ -101,7 +88,7 @@ bool openai_chat_event_pass(struct llm_answer *answer, struct view name, struct 
     if (!openai_chat_chunk_read(data, VIEW("delta"), &chunk, err))
         return false;
     if (chunk.events & LLM_EVENT_ERROR) {
-        openai_upstream_error(data, err);
+        llm_upstream_error(data, err);
         *ret_events = chunk.events;
         return true;
     }
@@ -126,7 +113,7 @@ bool openai_chat_plain_pass(struct llm_answer *answer, struct view body, struct 
     if (!openai_chat_chunk_read(body, VIEW("message"), &chunk, err))
         return false;
     if (chunk.events & LLM_EVENT_ERROR) {
-        openai_upstream_error(body, err);
+        llm_upstream_error(body, err);
         return false;
     }
     if (chunk.n_choices == 0)

@@ -406,7 +406,7 @@ static bool read_chunk(struct event_reader *x, struct view data, struct error *e
     if (!json_end(&x->json))
         return bad_json(&x->json, err);
     if (x->failed) {
-        openai_upstream_error(data, err);
+        llm_upstream_error(data, err);
         return false;
     }
     emit_start(x);

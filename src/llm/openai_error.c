@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+enum { TEXT_BYTES = 400 };
+
 /* The string under `name` in the object that comes next; anything else is passed over. */
 static bool take_message(struct json_reader *r, struct json_text *ret_text)
 {
@@ -67,24 +69,37 @@ static size_t clean(char *to, size_t room, struct view text)
     return n;
 }
 
-size_t openai_error_text(struct view body, char *to)
+/* The message of an error body; its length, 0 when there is none. `to` has room for TEXT_BYTES. */
+static size_t error_text(struct view body, char *to)
 {
-    char decoded[OPENAI_ERROR_TEXT];
+    char decoded[TEXT_BYTES];
     struct json_text text;
 
     if (find_message(body, &text)) {
         size_t n = json_decode_prefix(decoded, sizeof(decoded), text);
-        return clean(to, OPENAI_ERROR_TEXT, view_of(decoded, n));
+        return clean(to, TEXT_BYTES, view_of(decoded, n));
     }
-    size_t n = clean(to, OPENAI_ERROR_TEXT, view_first(body, OPENAI_ERROR_TEXT));
+    size_t n = clean(to, TEXT_BYTES, view_first(body, TEXT_BYTES));
     /* JSON without a message, or a page made for browsers, tells a client nothing. */
     return n && strchr("{[<\"", to[0]) ? 0 : n;
 }
 
+bool llm_upstream_error(struct view body, struct error *err)
+{
+    char text[TEXT_BYTES];
+    size_t n = error_text(body, text);
+
+    if (n)
+        return error_quote(err, ERROR_UPSTREAM_STATUS, "The backend answered with an error",
+                           view_of(text, n));
+    return error_set(err, ERROR_UPSTREAM_STATUS,
+                     "The backend answered with an error that says nothing.");
+}
+
 struct view llm_error_message(struct view body, struct arena *a, struct view fallback)
 {
-    char text[OPENAI_ERROR_TEXT];
-    size_t n = openai_error_text(body, text);
+    char text[TEXT_BYTES];
+    size_t n = error_text(body, text);
     struct view kept = n ? arena_dup(a, view_of(text, n)) : VIEW("");
 
     return kept.n ? kept : fallback;
@@ -94,7 +109,7 @@ struct view llm_error_message(struct view body, struct arena *a, struct view fal
  * parameter, Ollama, SGLang and older ones only in their sentence. */
 static bool names_the_window(struct view key, struct json_text text)
 {
-    char decoded[OPENAI_ERROR_TEXT];
+    char decoded[TEXT_BYTES];
 
     if (view_eq(key, VIEW("type")))
         return json_text_eq(text, VIEW("exceed_context_size_error"));

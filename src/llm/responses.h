@@ -78,8 +78,6 @@ bool responses_event_parse(struct view data, struct view name, struct responses_
                            struct error *err);
 enum llm_finish responses_finish(const struct responses_object *o, bool calls);
 bool responses_failed(const struct responses_object *o);
-/* The error that an upstream's body or event tells. */
-void responses_upstream_error(struct view body, struct error *err);
 bool responses_protocol(const struct json_reader *r, struct error *err);
 
 bool responses_event_read(struct llm_reader *r, struct view name, struct view data, llm_sink *sink,

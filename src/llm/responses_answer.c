@@ -10,19 +10,6 @@ bool responses_protocol(const struct json_reader *r, struct error *err)
                      json_offset(r));
 }
 
-void responses_upstream_error(struct view body, struct error *err)
-{
-    char text[OPENAI_ERROR_TEXT];
-    size_t n = openai_error_text(body, text);
-
-    if (n)
-        error_set(err, ERROR_UPSTREAM_STATUS, "The backend answered with an error: %.*s", (int)n,
-                  text);
-    else
-        error_set(err, ERROR_UPSTREAM_STATUS,
-                  "The backend answered with an error that says nothing.");
-}
-
 static void take_reason(struct json_reader *r, struct responses_object *ret)
 {
     struct json_object o;

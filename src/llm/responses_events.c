@@ -311,7 +311,7 @@ static bool response_event(struct events *x, const struct responses_event *ev, b
     if (!responses_object_read(&r, &o))
         return responses_protocol(&r, x->err);
     if (responses_failed(&o)) {
-        responses_upstream_error(ev->response, x->err);
+        llm_upstream_error(ev->response, x->err);
         return false;
     }
     return last ? end(x, &o) : start(x, &o);
@@ -413,7 +413,7 @@ bool responses_event_read(struct llm_reader *r, struct view name, struct view da
         if (json_text_eq(ev.type, types[i].type))
             return read_event(&x, &ev, types[i].what, types[i].kind);
     if (ev.has_error || json_text_eq(ev.type, VIEW("error"))) {
-        responses_upstream_error(data, err);
+        llm_upstream_error(data, err);
         return false;
     }
     return true; /* events of the provider's own tools */
@@ -430,7 +430,7 @@ bool responses_plain_read(struct llm_reader *r, struct view body, llm_sink *sink
     if (!responses_object_read(&json, &o) || !json_end(&json))
         return responses_protocol(&json, err);
     if (responses_failed(&o)) {
-        responses_upstream_error(body, err);
+        llm_upstream_error(body, err);
         return false;
     }
     if (!o.output.n)

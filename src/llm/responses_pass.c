@@ -146,7 +146,7 @@ bool responses_event_pass(struct llm_answer *answer, struct view name, struct vi
             return responses_protocol(&r, err);
     }
     if (json_text_eq(ev.type, VIEW("error")) || ev.has_error || responses_failed(&o)) {
-        responses_upstream_error(ev.response.n && responses_failed(&o) ? ev.response : data, err);
+        llm_upstream_error(ev.response.n && responses_failed(&o) ? ev.response : data, err);
         *ret_kinds = LLM_EVENT_ERROR;
         return true;
     }
@@ -226,7 +226,7 @@ bool responses_plain_pass(struct llm_answer *answer, struct view body, struct ar
     if (!responses_object_read(&r, &o) || !json_end(&r))
         return responses_protocol(&r, err);
     if (responses_failed(&o)) {
-        responses_upstream_error(body, err);
+        llm_upstream_error(body, err);
         return false;
     }
     if (!o.output.n)
