@@ -1,5 +1,6 @@
 #include "egress/egress.h"
 
+#include "base/clock.h"
 #include "egress/look.h"
 
 #include <stdatomic.h>
@@ -79,7 +80,9 @@ bool egress_send(struct http_call *call, struct http_origin *origin,
                  struct error *err)
 {
     uint32_t classes;
+    int64_t began_ns = clock_mono_ns();
     enum look look = egress_look(request, pass, deadlines->head_ns, &classes, err);
+    struct http_deadlines rest = *deadlines;
 
     if (look == LOOK_CANCELLED)
         return false;
@@ -88,7 +91,10 @@ bool egress_send(struct http_call *call, struct http_origin *origin,
     if (ret_left)
         *ret_left = classes;
     count(&sent);
-    return http_call_start(call, origin, request, deadlines, a, err);
+    rest.connect_ns += clock_mono_ns() - began_ns; /* the look is no fault of the backend's */
+    if (rest.connect_ns > rest.head_ns)
+        rest.connect_ns = rest.head_ns;
+    return http_call_start(call, origin, request, &rest, a, err);
 }
 
 struct egress_counts egress_counts(void)

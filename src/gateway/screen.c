@@ -157,10 +157,20 @@ static bool mask(struct exchange *x, struct screening *s, uint32_t classes)
     if (!llm_request_read(x->dialect, body, x->request_arena, &s->masked, &x->error) ||
         !has_one_answer(x, &s->masked))
         return false;
-    for (unsigned i = 0; i < s->findings.n; i++)
+    s->to_tell = classes;
+    return screen_remember(x, &left);
+}
+
+void screen_left(struct exchange *x)
+{
+    struct screening *s = x->screening;
+    uint32_t classes = s ? s->to_tell : 0;
+
+    for (unsigned i = 0; classes && i < s->findings.n; i++)
         if (classes & UINT32_C(1) << s->findings.all[i].class)
             evidence_portion(x, s->findings.all[i].start, s->findings.all[i].end, "masked");
-    return screen_remember(x, &left);
+    if (s)
+        s->to_tell = 0;
 }
 
 /* ---- the step -------------------------------------------------------------------------------- */

@@ -16,6 +16,7 @@ struct screening {
     uint16_t counts[DATA_CLASSES];
     uint64_t *known; /* digests of the strings that may leave, sorted */
     unsigned n_known;
+    uint32_t to_tell; /* classes that are masked, until the record says so */
     uint32_t allowed; /* classes that leave with these strings: the gate does not tag them again */
     struct mask_map *mask;     /* lives as long as the exchange; NULL: nothing is masked */
     struct llm_request masked; /* with placeholders, for the candidates outside */
@@ -52,5 +53,7 @@ uint32_t screen_classes(const struct exchange *x, uint32_t classes, enum data_mo
 
 /* What the gate needs to know. */
 struct egress_pass screen_pass(const struct exchange *x, struct view credential);
+/* A request has left: the record tells, once, which portions of it were masked. */
+void screen_left(struct exchange *x);
 /* The gate has stopped the request: nothing goes outside any more. False: nobody inside is left. */
 bool screen_stopped(struct exchange *x) MUST_CHECK;

@@ -75,6 +75,8 @@ bool send_request(struct exchange *x, const struct send *s, struct arena *a, str
     uint32_t left = 0;
     bool ok =
         egress_send(call, &s->node->origin, &request, &pass, &s->deadlines, a, &left, &x->error);
+    if (call->peer.n > 0) /* a connection stood */
+        screen_left(x);
     evidence_sent(x, s, &request, call, left | (x->screening ? x->screening->allowed : 0));
     return ok;
 }

@@ -1,4 +1,4 @@
-/* Base64 in a text: opened once, and scanned when there is text inside. */
+/* Base64 and hexadecimal bytes in a text: opened once, and scanned when there is text inside. */
 #include "base/utf8.h"
 #include "inspect/document.h"
 
@@ -43,29 +43,63 @@ static uint32_t blob_end(struct view text, uint32_t at)
     return at;
 }
 
+static bool is_control(char c)
+{
+    return (unsigned char)c < ' ' && c != '\n' && c != '\t' && c != '\r';
+}
+
+/* Into `to`, which has room for the whole blob. Returns the bytes; 0: something that no text holds.
+ */
+static size_t decode_base64(struct view blob, char *to)
+{
+    uint32_t bits = 0;
+    size_t n = 0;
+
+    for (size_t i = 0; i < blob.n; i++) {
+        bits = bits << 6 | (uint32_t)value_of(blob.p[i]);
+        if (i % 4 == 0)
+            continue;
+        to[n] = (char)(bits >> (6 - 2 * (i % 4)));
+        if (is_control(to[n++]))
+            return 0;
+    }
+    return n;
+}
+
+static int hex_value(char c)
+{
+    return is_digit(c) ? c - '0' : is_hex(c) ? (c | 0x20) - 'a' + 10 : -1;
+}
+
+static size_t decode_hex(struct view blob, char *to)
+{
+    for (size_t i = 0; i + 1 < blob.n; i += 2) {
+        int high = hex_value(blob.p[i]), low = hex_value(blob.p[i + 1]);
+        if (high < 0 || low < 0)
+            return 0;
+        to[i / 2] = (char)(high << 4 | low);
+        if (is_control(to[i / 2]))
+            return 0;
+    }
+    return blob.n / 2;
+}
+
 /* Into the arena. False: no text is in it. */
 static bool decode(struct scan *s, struct view blob, struct view *ret_text)
 {
+    static size_t (*const ways[])(struct view, char *) = {decode_hex, decode_base64};
     char *to = arena_bytes(s->a, blob.n);
-    uint32_t bits = 0;
-    size_t n = 0, odd = 0;
 
     if (!to) {
         s->failed = true;
         return false;
     }
-    for (size_t i = 0; i < blob.n; i++) {
-        bits = bits << 6 | (uint32_t)value_of(blob.p[i]);
-        if (i % 4 == 0)
-            continue;
-        char c = (char)(bits >> (6 - 2 * (i % 4)));
-        odd += (unsigned char)c < ' ' && c != '\n' && c != '\t' && c != '\r';
-        to[n++] = c;
-        if (odd > 0)
-            return false;
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        *ret_text = view_of(to, ways[i](blob, to));
+        if (ret_text->n >= 12 && utf8_valid(*ret_text))
+            return true;
     }
-    *ret_text = view_of(to, n);
-    return n >= 12 && utf8_valid(*ret_text);
+    return false;
 }
 
 /* What is found inside makes the whole untouchable. */
@@ -86,7 +120,7 @@ static void look_inside(struct scan *s, struct view text, uint32_t start, uint32
         for (unsigned i = 1; i < inner.n_hits; i++)
             h = inner.hits[i].start < h->start ? &inner.hits[i] : h;
         scan_found(s, plain_raw(&s->doc, start), plain_raw_end(&s->doc, end), h->class, h->evidence,
-                   "base64");
+                   "encoded");
     }
 }
 
@@ -104,7 +138,7 @@ void document_open_blobs(struct scan *s)
             look_inside(s, inside, at, end + (end < text.n && text.p[end] == '='));
         else if (!known && end - at >= MIN_OPAQUE)
             scan_found(s, plain_raw(&s->doc, at), plain_raw_end(&s->doc, end), DATA_UNREADABLE,
-                       FINDING_HARD, "base64");
+                       FINDING_HARD, "encoded");
         at = end;
     }
 }

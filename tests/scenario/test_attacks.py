@@ -202,7 +202,8 @@ def test_a_harmless_head_goes_out(both, cloud):
         weir.ask(CLEAN, f"traceparent: 00-{trace}-{span}-01",
                  f"idempotency-key: stainless-node-retry-{trace[:8]}-{trace[8:12]}-4a{span[:2]}-"
                  f"8{span[3:6]}-{span[4:]}",
-                 f"x-request-id: {trace[:8]}-{trace[8:12]}-{trace[12:16]}-{trace[16:20]}-{span[:12]}")
+                 f"x-request-id: {trace[:8]}-{trace[8:12]}-{trace[12:16]}-{trace[16:20]}-"
+                 f"{span[:12]}")
     assert len(cloud.chats) == 100
 
 

@@ -84,6 +84,8 @@ static const struct {
      DATA_EMAIL, "bob@north.org", true},
     {"{\"content\":\"see Ym9iQG5vcnRoZmllbGQub3JnLCB0aGFua3M= there\"}", DATA_EMAIL,
      "Ym9iQG5vcnRoZmllbGQub3JnLCB0aGFua3M=", false},
+    {"{\"content\":\"see 626f62406e6f7274686669656c642e6f7267 there\"}", DATA_EMAIL,
+     "626f62406e6f7274686669656c642e6f7267", false},
     /* what cannot be read */
     {"{\"content\":[{\"type\":\"image_url\"}]}", DATA_UNREADABLE, "image_url", false},
     {"{\"content\":[{\"image_url\":{\"url\":\"data:image/png;base64,iVBO\"}}]}", DATA_UNREADABLE,
