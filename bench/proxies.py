@@ -57,6 +57,7 @@ listen: 127.0.0.1:{port}
 admin: 127.0.0.1:{port_tls}
 loops: {loops}
 ledger: {{path: {dir}/weir.db{sync}}}
+perimeter: {{modes: {{DEFAULT: allow}}}}
 backends:
   - {{name: lab, side: inside, engine: openai, nodes: ["http://127.0.0.1:{up}"],
      models: [small], cost_per_hour: 1}}

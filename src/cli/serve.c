@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/common.h"
+#include "run/resident.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -106,6 +107,7 @@ static pid_t start_child(struct parent *p)
 
     if (pid != 0) {
         p->child_began_ns = clock_mono_ns();
+        resident_give_back_code(); /* from here on it waits for signals */
         return pid;
     }
     prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -118,8 +118,8 @@ enum deliver_result deliver_plain(struct exchange *x, struct http_call *call,
 
     if (!deliver_read_whole(x, call, x->config->max_answer, deadline_ns, attempt, &body))
         return DELIVER_FAILED;
-    translate_begin(&t, x, asked, true, attempt);
-    bool ok = translate_plain(&t, body, attempt, &out, &x->error);
+    bool ok = translate_begin(&t, x, asked, true, attempt) &&
+              translate_plain(&t, body, attempt, &out, &x->error);
     translate_done(&t);
     if (!ok)
         return DELIVER_FAILED;
@@ -405,10 +405,9 @@ static bool begin_translation(struct relay *r)
     r->scratch = same ? NULL : arena_new_child(x->arena);
     if (!r->translation || (!same && !r->scratch))
         return no_memory(x);
-    translate_begin(r->translation, x, r->asked, false, r->scratch);
     arena_defer(x->arena, end_translation, r->translation);
     x->translation = r->translation;
-    return true;
+    return translate_begin(r->translation, x, r->asked, false, r->scratch);
 }
 
 enum deliver_result deliver_stream(struct exchange *x, struct http_call *call,

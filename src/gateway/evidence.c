@@ -18,27 +18,27 @@ static void write_counts(struct json_writer *w, uint32_t classes, const uint16_t
 
 /* ---- what left ------------------------------------------------------------------------------- */
 
-/* All that left but for Weir's own credential. */
+/* Of all that left but for Weir's own credential. The copy goes at once: a stream may live long. */
 static bool digest_of(struct exchange *x, const struct send *s,
                       const struct http_request_out *request, char digest[LEDGER_DIGEST_HEX],
                       size_t *ret_bytes)
 {
-    size_t n = request->head.n + s->body.bytes;
-    char *all = arena_bytes(x->arena, n + 1), *to = all;
+    struct buf all = BUF_MAX(request->head.n + s->body.bytes + 1);
     struct view key = s->backend->key;
     size_t at = key.n ? view_find(request->head, key) : VIEW_NPOS;
-    struct view parts[] = {at == VIEW_NPOS ? request->head : view_first(request->head, at),
-                           at == VIEW_NPOS ? VIEW("") : view_skip(request->head, at + key.n)};
 
-    if (!all)
-        return false;
-    for (unsigned i = 0; i < 2; i++)
-        to = (char *)mempcpy(to, parts[i].p, parts[i].n);
+    if (at == VIEW_NPOS) {
+        buf_append(&all, request->head);
+    } else {
+        buf_append(&all, view_first(request->head, at));
+        buf_append(&all, view_skip(request->head, at + key.n));
+    }
     for (unsigned i = 0; i < request->n_body; i++)
-        if (request->body[i].n)
-            to = (char *)mempcpy(to, request->body[i].p, request->body[i].n);
-    *ret_bytes = (size_t)(to - all);
-    return ledger_sent_digest(x->gateway->ledger, view_of(all, *ret_bytes), digest);
+        buf_append(&all, request->body[i]);
+    bool ok = buf_ok(&all) && ledger_sent_digest(x->gateway->ledger, buf_view(&all), digest);
+    *ret_bytes = all.len;
+    buf_done(&all);
+    return ok;
 }
 
 void evidence_sent(struct exchange *x, const struct send *s, const struct http_request_out *request,

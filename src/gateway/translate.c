@@ -147,7 +147,7 @@ bool translate_passes(const struct exchange *x, enum llm_dialect asked)
     return asked == x->dialect && !x->mask;
 }
 
-void translate_begin(struct translation *t, struct exchange *x, enum llm_dialect asked, bool plain,
+bool translate_begin(struct translation *t, struct exchange *x, enum llm_dialect asked, bool plain,
                      struct arena *attempt)
 {
     *t = (struct translation){
@@ -165,16 +165,21 @@ void translate_begin(struct translation *t, struct exchange *x, enum llm_dialect
     memcpy(t->writer.id, x->answer.id.p ? x->answer.id.p : "", x->answer.id.n);
     t->sink = forward;
     t->sink_arg = t;
-    if (x->mask) {
-        restore_init(&t->restore, x->mask, forward, t);
-        t->sink = restore_event;
-        t->sink_arg = &t->restore;
-    }
+    if (!x->mask)
+        return true;
+    t->restore = arena_new_of(x->arena, struct restore);
+    if (!t->restore)
+        return error_set(&x->error, ERROR_NO_MEMORY, "no memory to restore an answer");
+    restore_init(t->restore, x->mask, forward, t);
+    t->sink = restore_event;
+    t->sink_arg = t->restore;
+    return true;
 }
 
 void translate_done(struct translation *t)
 {
-    restore_done(&t->restore);
+    if (t->restore)
+        restore_done(t->restore);
     llm_writer_done(&t->writer);
 }
 

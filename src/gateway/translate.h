@@ -16,8 +16,8 @@ struct translation {
     bool lines;
     struct llm_reader reader;
     struct llm_writer writer;
-    struct restore restore; /* of a masked exchange, between the two */
-    llm_sink *sink;         /* of the reader: the writer's, or that of `restore` before it */
+    struct restore *restore; /* of a masked exchange, between the two; else NULL */
+    llm_sink *sink;          /* of the reader: the writer's, or that of `restore` before it */
     void *sink_arg;
     /* of the event that is being read */
     struct buf *out, *end;
@@ -41,8 +41,9 @@ bool translate_by_lines(enum llm_dialect dialect);
 /* Whether the upstream's bytes are the client's: nothing is decoded. */
 bool translate_passes(const struct exchange *x, enum llm_dialect asked);
 
-void translate_begin(struct translation *t, struct exchange *x, enum llm_dialect asked, bool plain,
-                     struct arena *attempt);
+/* False: no memory (x->error). */
+bool translate_begin(struct translation *t, struct exchange *x, enum llm_dialect asked, bool plain,
+                     struct arena *attempt) MUST_CHECK;
 void translate_done(struct translation *t);
 
 /* One event of the upstream's stream; what the client gets is appended to `out`, and what may leave

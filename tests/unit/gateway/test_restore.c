@@ -332,7 +332,7 @@ static void test_a_masked_exchange_is_translated(void **state)
         struct error err;
         unsigned kinds, seen = 0;
         assert_int_equal(translate_passes(&x, LLM_OPENAI_CHAT), !masked);
-        translate_begin(&t, &x, LLM_OPENAI_CHAT, false, arena);
+        assert_true(translate_begin(&t, &x, LLM_OPENAI_CHAT, false, arena));
         static const char *const events[] = {DELTA("Hi <PERS"), DELTA("ON_1>!"), "[DONE]"};
         for (size_t i = 0; i < COUNT(events); i++) {
             assert_true(
