@@ -8,7 +8,7 @@ BENCH_ARGS   ?=
 VENV         := .venv
 PYTEST       := $(VENV)/bin/python -m pytest -c tests/pytest.ini tests/scenario
 
-.PHONY: all help demo test unit scenario scenario-one-loop test-engines dialects bench asan \
+.PHONY: all help demo test unit scenario scenario-one-loop test-engines canary dialects bench asan \
         tsan fuzz style layers clean install
 
 all: $(BUILD)/build.ninja
@@ -19,6 +19,7 @@ help:
 	@echo 'make demo          twelve requests through a real engine and a stand-in managed API'
 	@echo 'make test          unit and scenario tests (make unit, make scenario: one of the two)'
 	@echo 'make test-engines  the scenarios of real engines, with Ollama and vLLM too, and LangChain'
+	@echo 'make canary        10,000 mixed requests while everything fails: nothing sensitive may leave'
 	@echo 'make dialects      the tables of docs/dialects.md, from what passed in the two above'
 	@echo 'make bench         nginx and Weir, side by side'
 	@echo 'make asan, tsan    builds with sanitizers; WEIR_BIN=build-asan/weir make scenario uses one'
@@ -67,6 +68,9 @@ test-engines: all $(VENV)/.langchain
 	tools/engine ollama install
 	tools/engine vllm install
 	WEIR_ENGINES=llamacpp,ollama,vllm $(PYTEST) -n 0 -m engines $(PYTEST_ARGS)
+
+canary: all $(VENV)/.ready
+	WEIR_CANARY=10000 $(PYTEST) -n 0 -k nothing_leaves $(PYTEST_ARGS)
 
 # docs/dialects.md, from what passed in the last `make scenario` and `make test-engines`
 dialects:
