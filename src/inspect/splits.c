@@ -1,4 +1,4 @@
-/* Numbers that go on in the next string, and text inside of encodings. */
+/* Numbers, keys and addresses that go on in the next string. */
 #include "inspect/detect.h"
 
 #define AROUND 40 /* bytes on either side of a border between two strings */
@@ -31,6 +31,12 @@ static void look_across(struct scan *s, const struct part *left, const struct pa
     }
 }
 
+/* What a value may hold where it is cut. */
+static bool may_go_on(char c)
+{
+    return is_word(c) || is_joint(c) || c == '@' || c == '_';
+}
+
 void detect_splits(struct scan *s)
 {
     const struct part *last = NULL;
@@ -39,7 +45,7 @@ void detect_splits(struct scan *s)
         const struct part *part = &s->parts[i];
         if (!part->text || part->start == part->end)
             continue;
-        if (last && is_word(s->doc.p[last->end - 1]) && is_word(s->doc.p[part->start]))
+        if (last && may_go_on(s->doc.p[last->end - 1]) && may_go_on(s->doc.p[part->start]))
             look_across(s, last, part);
         last = part;
     }

@@ -81,7 +81,8 @@ PIECES = {
 
 @pytest.mark.parametrize("dialect", ["openai", "anthropic", "ollama"])
 @pytest.mark.parametrize("path", PIECES)
-@pytest.mark.parametrize("text", [(DIGITS[:7], DIGITS[7:]), ("Pay with " + DIGITS[:8], DIGITS[8:]),
+@pytest.mark.parametrize("text", [(DIGITS[:7], DIGITS[7:]), (CARD[:10], CARD[10:]),
+                                  (CARD[:9], CARD[9:]), (EMAIL[:19], EMAIL[19:]), ("Pay with " + DIGITS[:8], DIGITS[8:]),
                                   ("mail " + EMAIL[:-8], EMAIL[-8:]),
                                   ("key " + KEY[:20], KEY[20:])])
 def test_pieces_of_a_value(both, lab, cloud, text, path, dialect):
@@ -92,6 +93,7 @@ def test_pieces_of_a_value(both, lab, cloud, text, path, dialect):
     seen = left(cloud).decode()
     assert "".join(text).split()[-1] not in seen
     assert text[-1] not in seen, "in pieces"
+    assert "".join(text) not in seen
 
 
 @pytest.mark.parametrize("body", [
@@ -247,10 +249,11 @@ def test_many_values(both, lab, cloud, count):
 
 
 def test_a_large_body(both, lab, cloud):
-    weir = both(modes=MASKED)
+    """Looking through it takes longer than a connection may: that is no fault of the backend's."""
+    weir = both(modes=MASKED, outside={"connect": "10ms"})
     filler = "The quick brown fox jumps over the lazy dog. " * 120000  # 5 MB
     answer = weir.ask(filler + NOTE, timeout=60)
-    assert answer.status == 200, answer.body
+    assert answer.text == "Hello from the cloud."
     assert clean(cloud, CARD, EMAIL) == []
 
 

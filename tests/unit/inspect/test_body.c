@@ -101,6 +101,8 @@ static const struct {
     {"{\"input\":[[40,2127],[318,604]]}", DATA_UNREADABLE, "604", false},
     {"{\"context\":[40,2127]}", DATA_UNREADABLE, "40", false},
     /* in two pieces */
+    {"{\"content\":[{\"text\":\"4111 1111 \"},{\"text\":\"1111 1111\"}]}", DATA_CREDIT_CARD,
+     "1111 1111", true},
     {"{\"content\":[{\"text\":\"mail bob@north\"},{\"text\":\"field.org now\"}]}", DATA_EMAIL,
      "field.org", true},
 };
