@@ -3,6 +3,20 @@
 
 #define AROUND 40 /* bytes on either side of a border between two strings */
 
+/* Whether an address of mail ends with the left text: then the next word is no part of it. */
+static bool ends_in_mail(struct scan *s, struct view left)
+{
+    struct scan alone = {.s = s->s, .options = s->options, .a = s->a};
+
+    if (!plain_init(&alone.doc, (uint32_t)left.n, s->a) || !plain_glue(&alone.doc, left, 0))
+        return false;
+    detect_contacts(&alone);
+    for (unsigned i = 0; i < alone.n_hits; i++)
+        if (alone.hits[i].class == DATA_EMAIL && alone.hits[i].end + 1 >= left.n)
+            return true; /* but for a full stop */
+    return false;
+}
+
 /* The hits of the joined text that lie across the border become hits on both sides. */
 static void look_across(struct scan *s, const struct part *left, const struct part *right)
 {
@@ -23,7 +37,8 @@ static void look_across(struct scan *s, const struct part *left, const struct pa
     s->failed |= joined.failed;
     for (unsigned i = 0; i < joined.n_hits; i++) {
         const struct hit *h = &joined.hits[i];
-        if (h->start >= head || h->end <= head || h->evidence != FINDING_HARD)
+        if (h->start >= head || h->end <= head || h->evidence != FINDING_HARD ||
+            (h->class == DATA_EMAIL && ends_in_mail(s, view_of(joined.doc.p, head))))
             continue;
         scan_hit(s, left->end - (head - h->start), left->end, h->class, FINDING_HARD, 80, h->sub);
         scan_hit(s, right->start, right->start + (h->end - head), h->class, FINDING_HARD, 80,

@@ -144,6 +144,17 @@ static void a_number_over_two_parts(void **state)
     assert_int_equal(found.all[0].class, DATA_CREDIT_CARD);
 }
 
+static void an_address_that_ends_a_part(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {
+        "{\"messages\":[{\"content\":\"mail bob@north.org.\"},{\"content\":\"Write to him\"}]}",
+        "{\"messages\":[{\"content\":\"mail bob@north.org\"},{\"content\":\"Write to him\"}]}"};
+
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++)
+        assert_int_equal(scan(view_str(bodies[i])).n, 1);
+}
+
 static void strings_are_listed(void **state)
 {
     (void)state;
@@ -203,9 +214,14 @@ static void without_memory_it_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(strings_of_a_body),     cmocka_unit_test(a_number_over_two_parts),
-        cmocka_unit_test(strings_are_listed),    cmocka_unit_test(deep_nesting_is_unreadable),
-        cmocka_unit_test(what_is_no_json_fails), cmocka_unit_test(without_memory_it_fails),
+        cmocka_unit_test(strings_of_a_body),
+        cmocka_unit_test(a_number_over_two_parts),
+        cmocka_unit_test(an_address_that_ends_a_part),
+        cmocka_unit_test(an_address_that_ends_a_part),
+        cmocka_unit_test(strings_are_listed),
+        cmocka_unit_test(deep_nesting_is_unreadable),
+        cmocka_unit_test(what_is_no_json_fails),
+        cmocka_unit_test(without_memory_it_fails),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
