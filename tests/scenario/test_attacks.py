@@ -82,7 +82,8 @@ PIECES = {
 @pytest.mark.parametrize("dialect", ["openai", "anthropic", "ollama"])
 @pytest.mark.parametrize("path", PIECES)
 @pytest.mark.parametrize("text", [(DIGITS[:7], DIGITS[7:]), (CARD[:10], CARD[10:]),
-                                  (CARD[:9], CARD[9:]), (EMAIL[:19], EMAIL[19:]), ("Pay with " + DIGITS[:8], DIGITS[8:]),
+                                  (CARD[:9], CARD[9:]), (EMAIL[:19], EMAIL[19:]),
+                                  ("Pay with " + DIGITS[:8], DIGITS[8:]),
                                   ("mail " + EMAIL[:-8], EMAIL[-8:]),
                                   ("key " + KEY[:20], KEY[20:])])
 def test_pieces_of_a_value(both, lab, cloud, text, path, dialect):

@@ -262,6 +262,14 @@ def test_allowed_is_told(both, cloud):
     assert clean(cloud, CARD) == [] and EMAIL.encode() in left(cloud)
 
 
+def test_an_allowed_name_is_told(both, cloud):
+    """Only the tagger finds it, and the gate does not tag the same string twice."""
+    weir = both(modes={"DEFAULT": "local", "PERSON": "allow"})
+    record = weir.record(weir.ask("Please write a letter to Margaret Whitfield about the meeting."))
+    assert len(cloud.chats) == 1
+    assert sent(record)[0]["scan"] == "found" and list(sent(record)[0]["left"]) == ["PERSON"]
+
+
 # splits
 
 def digesting(digest, completion="Done."):
