@@ -4,6 +4,7 @@
 #include "fleet/probe.h"
 #include "run/task.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +48,29 @@ struct config *cli_load(const char *path)
     }
     fprintf(stderr, "%.*s", VIEW_ARG(config_warnings(c)));
     return c;
+}
+
+enum { READ_BYTES = 64 * 1024 };
+
+bool cli_read_file(const char *path, size_t max, const char *what, struct buf *ret_text,
+                   struct error *err)
+{
+    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    size_t got = 0;
+
+    *ret_text = BUF_MAX(max + READ_BYTES);
+    if (!f)
+        return error_set(err, ERROR_IO, "cannot read %s: %s", path, strerror(errno));
+    for (char *to;
+         (to = buf_reserve(ret_text, READ_BYTES)) && (got = fread(to, 1, READ_BYTES, f)) > 0;)
+        ret_text->len += got;
+    bool failed = ferror(f);
+    if (f != stdin)
+        fclose(f);
+    if (failed)
+        return error_set(err, ERROR_IO, "cannot read %s: %s", path, strerror(errno));
+    return (buf_ok(ret_text) && ret_text->len <= max) ||
+           error_set(err, ERROR_BODY_TOO_LARGE, "%s is longer than %s", path, what);
 }
 
 struct on_loop {

@@ -12,6 +12,11 @@ int cli_fail(const struct error *err);
  * warnings, and errors; NULL after an error. */
 struct config *cli_load(const char *path);
 
+/* The bytes of a file, or with "-" of standard input, at most `max`; `what` limits them, for the
+ * error. `ret_text` is the caller's to free in either case. */
+bool cli_read_file(const char *path, size_t max, const char *what, struct buf *ret_text,
+                   struct error *err) MUST_CHECK;
+
 /* Runs fn(arg) as a task on a loop of its own and returns when it has ended. */
 bool cli_on_loop(void (*fn)(void *arg), void *arg, struct error *err) MUST_CHECK;
 

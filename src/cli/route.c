@@ -6,14 +6,13 @@
 #include "inspect/inspect.h"
 #include "policy/policy.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { PATIENCE_MS = 2000, MAX_HEADERS = 32, READ_BYTES = 64 * 1024 };
+enum { PATIENCE_MS = 2000, MAX_HEADERS = 32 };
 
 static const char usage[] =
     "usage: weir route REQUEST.json [--config FILE] [--json] [--offline]\n"
@@ -40,25 +39,6 @@ struct route {
     struct buf body;
     int status;
 };
-
-static bool read_file(const char *path, size_t max, struct buf *out, struct error *err)
-{
-    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
-    size_t got = 0;
-
-    *out = BUF_MAX(max + READ_BYTES);
-    if (!f)
-        return error_set(err, ERROR_IO, "cannot read %s: %s", path, strerror(errno));
-    for (char *to; (to = buf_reserve(out, READ_BYTES)) && (got = fread(to, 1, READ_BYTES, f)) > 0;)
-        out->len += got;
-    bool failed = ferror(f);
-    if (f != stdin)
-        fclose(f);
-    if (failed)
-        return error_set(err, ERROR_IO, "cannot read %s: %s", path, strerror(errno));
-    return (buf_ok(out) && out->len <= max) ||
-           error_set(err, ERROR_BODY_TOO_LARGE, "%s is longer than limits.body", path);
-}
 
 static struct view task_header(const struct route *r)
 {
@@ -217,7 +197,8 @@ int cli_route(int argc, char **argv)
     r.config = cli_load(r.config_path);
     if (!r.config)
         return 1;
-    if (!read_file(r.file, r.config->max_body, &r.body, &err) || !cli_on_loop(route, &r, &err))
+    if (!cli_read_file(r.file, r.config->max_body, "limits.body", &r.body, &err) ||
+        !cli_on_loop(route, &r, &err))
         r.status = cli_fail(&err);
     buf_done(&r.body);
     config_unref(r.config);

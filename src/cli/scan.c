@@ -6,13 +6,12 @@
 #include "json/reader.h"
 #include "json/writer.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { READ_BYTES = 64 * 1024, MAX_INPUT = 64 << 20, MAX_ROW = 16 << 20 };
+enum { MAX_INPUT = 64 << 20, MAX_ROW = 16 << 20 };
 
 static const char usage[] =
     "usage: weir scan FILE|- [--json | --jsonl | --mask] [--profile balanced|strict]\n"
@@ -286,23 +285,6 @@ static int scan_rows(const struct scan_command *c, struct view text)
     return status;
 }
 
-static bool read_file(const char *path, struct buf *out, struct error *err)
-{
-    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
-    size_t got = 0;
-
-    if (!f)
-        return error_set(err, ERROR_IO, "cannot read %s: %s", path, strerror(errno));
-    for (char *to; (to = buf_reserve(out, READ_BYTES)) && (got = fread(to, 1, READ_BYTES, f)) > 0;)
-        out->len += got;
-    bool failed = ferror(f);
-    if (f != stdin)
-        fclose(f);
-    if (failed)
-        return error_set(err, ERROR_IO, "cannot read %s: %s", path, strerror(errno));
-    return buf_ok(out) || error_set(err, ERROR_BODY_TOO_LARGE, "%s is longer than 64 MiB", path);
-}
-
 static bool read_presets(const char *text, uint32_t *ret_classes)
 {
     uint32_t classes = 1U << DATA_CONFIDENTIAL | 1U << DATA_UNREADABLE;
@@ -405,7 +387,7 @@ int cli_scan(int argc, char **argv)
         list_classes();
         return 0;
     }
-    if (!make_scanner(&c, &err) || !read_file(c.file, &text, &err))
+    if (!make_scanner(&c, &err) || !cli_read_file(c.file, MAX_INPUT, "64 MiB", &text, &err))
         status = cli_fail(&err);
     else if (c.form == AS_MASKED)
         status = mask_whole(&c, buf_view(&text));

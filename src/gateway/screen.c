@@ -7,9 +7,7 @@
 
 #include <stdlib.h>
 
-enum {
-    INLINE_BYTES = 2048, /* above it a scan would keep the loop from its other tasks */
-};
+enum { INLINE_BYTES = 2048 }; /* above it a scan would keep the loop from its other tasks */
 
 /* ---- one scan -------------------------------------------------------------------------------- */
 
@@ -18,8 +16,7 @@ enum {
 struct scan_job {
     struct offload_job job;
     struct egress *gate;
-    struct arena *request_arena; /* only kept alive */
-    struct arena *arena;         /* a child of it */
+    struct arena *request_arena;
     struct view body;
     struct sensitivity_options options;
     struct findings findings;
@@ -30,7 +27,7 @@ struct scan_job {
 static void run_scan(struct offload_job *job)
 {
     struct scan_job *j = (struct scan_job *)job;
-    j->ok = sensitivity_scan_body(egress_scanner(j->gate), j->body, &j->options, j->arena,
+    j->ok = sensitivity_scan_body(egress_scanner(j->gate), j->body, &j->options, j->request_arena,
                                   &j->findings, &j->error);
 }
 
@@ -51,15 +48,14 @@ static bool scan_offloaded(struct exchange *x, struct view body,
         return error_set(&x->error, ERROR_NO_MEMORY, "no memory to look the request through");
     j->job = (struct offload_job){.run = run_scan, .drop = drop_scan};
     j->gate = egress_ref(fleet_gate(x->fleet));
-    j->arena = j->request_arena = x->request_arena;
+    j->request_arena = x->request_arena;
     j->body = body;
     j->options = *options;
     enum wait_result result = task_offload(OFFLOAD_CPU, &j->job, x->deadline_ns);
     if (result != WAIT_READY) {
         exchange_lose_request(x);
         return result == WAIT_TIMEOUT ? error_set(&x->error, ERROR_DEADLINE,
-                                                  "looking the request through took too "
-                                                  "long")
+                                                  "looking the request through took too long")
                                       : error_set(&x->error, ERROR_CLIENT_GONE, "the client left");
     }
     bool ok = j->ok;
