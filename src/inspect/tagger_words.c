@@ -105,7 +105,7 @@ static struct tagger_word *push(struct reader *r, enum tagger_kind kind, size_t 
 {
     struct tagger_word *w = &r->to[r->n++];
     *w = (struct tagger_word){
-        .start = (uint32_t)start, .end = (uint32_t)end, .kind = kind, .blank = r->blank};
+        .start = (uint32_t)start, .end = (uint32_t)end, .kind = (uint8_t)kind, .blank = r->blank};
     r->blank = false;
     if (r->field && r->n - r->field_at <= FIELD_WORDS) {
         w->field = r->field;
@@ -145,7 +145,7 @@ static size_t read_word(struct reader *r, size_t at)
     w->tail = s.parts ? hash_end(s.tail) : w->hash;
     w->first = s.first;
     w->last = s.last;
-    w->letters = case_of(&s);
+    w->letters = (uint8_t)case_of(&s);
     w->digit = s.digit;
     w->shape = (uint16_t)(8u * w->letters + length_class(s.n));
     w->lists = tagger_lists(r->model, w->hash);

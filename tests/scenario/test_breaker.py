@@ -203,10 +203,11 @@ def test_the_breaker_stands_in_the_metrics(start, lab, cloud):
     assert "weir_" in text and "# TYPE" in text and "lab" in text
 
 
-def test_an_upstreams_words_forge_no_log_line(start, lab):
+def test_an_upstreams_words_are_no_part_of_the_log(start, lab):
+    """They may repeat the prompt, or forge a line."""
     weir = start(backend("lab", "inside", lab))
     lab.script(faulty.json_answer(200, {"error": {"message": 'x" event=forged\n\x1b[31m y'}}))
     for _ in range(3):
         assert weir.ask().status == 503
-    line, = [line for line in weir.log().splitlines() if "forged" in line]
-    assert "event=node_open" in line and line.count('"') == 2 and "\x1b" not in line
+    assert "event=node_open" in weir.log()
+    assert "forged" not in weir.log() and "\x1b" not in weir.log()
