@@ -31,8 +31,9 @@ struct verifier {
 
 /* ---- what is said ---------------------------------------------------------------------------- */
 
-static void fill_place(const struct verifier *v, struct verify_place *to, int64_t seq,
-                       const char *format, va_list args)
+static void __attribute__((format(printf, 4, 0)))
+fill_place(const struct verifier *v, struct verify_place *to, int64_t seq, const char *format,
+           va_list args)
 {
     *to = (struct verify_place){.writer = v->at.writer, .opened_ms = v->at.opened_ms, .seq = seq};
     memcpy(to->name, v->at.name, sizeof(to->name));
