@@ -7,6 +7,7 @@
 #include "cli/route.h"
 #include "cli/scan.h"
 #include "cli/serve.h"
+#include "cli/size.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +30,7 @@ static const struct command {
     {"check", "is the config right, do the backends answer", cli_check},
     {"route", "where a request would go, and why", cli_route},
     {"scan", "what of a text or a request must not leave", cli_scan},
+    {"size", "does a model fit a node's memory, and what would", cli_size},
     {"ledger", "what was answered, where, for how much", cli_ledger},
     {"prove", "that the ledger is whole, and what went where", cli_prove},
     {"import", "a config of another gateway, for Weir", cli_import},
