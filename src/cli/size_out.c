@@ -70,16 +70,25 @@ static void put_cache(const struct size_report *r, struct buf *out)
     buf_append_char(out, ')');
 }
 
+static void put_rows(const struct model_shape *s, struct buf *out)
+{
+    buf_printf(out, "(%u x %u + ", 5 + s->spread, s->hidden);
+    if (3 * (uint64_t)s->inner >= 2 * (uint64_t)s->query)
+        buf_printf(out, "3 x %u)", s->inner);
+    else
+        buf_printf(out, "2 x %u)", s->query);
+}
+
 static void put_compute(const struct size_report *r, struct buf *out)
 {
-    const struct model_shape *s = &r->shape;
+    bool vllm = r->plan.engine == SIZE_VLLM;
 
-    if (r->plan.engine == SIZE_VLLM)
-        buf_printf(out, "about %u tokens x 2 bytes x (5 x %u + 3 x %u) + %u x %u words x 10 bytes",
-                   r->plan.batch, s->hidden, s->inner, r->plan.parallel, s->vocab);
+    buf_printf(out, "about %u tokens x %s", r->plan.batch, vllm ? "2 bytes x " : "(4 bytes x ");
+    put_rows(&r->shape, out);
+    if (vllm)
+        buf_printf(out, " + %u x %u words x 10 bytes", r->plan.parallel, r->shape.vocab);
     else
-        buf_printf(out, "about %u tokens x (4 bytes x (5 x %u + 3 x %u) + 24 + 2 bytes x %u)",
-                   r->plan.batch, s->hidden, s->inner, r->need.cells + r->need.sliding_cells);
+        buf_printf(out, " + 24 + 2 bytes x %u)", r->need.cells + r->need.sliding_cells);
 }
 
 static void put_output(const struct size_report *r, struct buf *out)

@@ -79,19 +79,27 @@ static uint64_t cache_bytes(const struct shape_cache *cache, const struct size_c
     return times(times(cache->keys + cache->values, cells) / type->elements, type->bytes);
 }
 
-/* llama.cpp: for each token of a batch five rows as wide as a layer and three as wide as the feed
- * forward, in floats, three numbers of 8 bytes; and a mask of two bytes for each cell it may see.
- * vLLM: the same rows in 16 bits, and each conversation's logits thrice, in 16 and 32 bits. */
+/* The widest that is alive at the same time, in numbers for each token: five rows as wide as a
+ * layer, and three of the feed forward or two of all heads. */
+static uint64_t rows(const struct model_shape *s)
+{
+    uint64_t inner = 3 * (uint64_t)s->inner, query = 2 * (uint64_t)s->query;
+
+    return (5 + (uint64_t)s->spread) * s->hidden + (inner > query ? inner : query);
+}
+
+/* llama.cpp: the rows in floats, three numbers of 8 bytes for each token, and a mask of two bytes
+ * for each cell that it may see. vLLM: the rows in 16 bits, and each conversation's logits in 16
+ * bits and twice in 32. */
 static uint64_t compute_bytes(const struct model_shape *s, const struct size_plan *p,
                               const struct size_need *need)
 {
-    uint64_t rows = 5 * (uint64_t)s->hidden + 3 * (uint64_t)s->inner;
     uint64_t tokens = p->batch, most = times(need->cells, p->parallel);
 
     tokens = tokens < most ? tokens : most;
     if (p->engine == SIZE_VLLM)
-        return plus(times(tokens, rows * 2), times(p->parallel, (uint64_t)s->vocab * 10));
-    return times(tokens, rows * 4 + 24 + 2 * ((uint64_t)need->cells + need->sliding_cells));
+        return plus(times(tokens, rows(s) * 2), times(p->parallel, (uint64_t)s->vocab * 10));
+    return times(tokens, rows(s) * 4 + 24 + 2 * ((uint64_t)need->cells + need->sliding_cells));
 }
 
 struct size_need size_needed(const struct model_shape *s, const struct size_plan *p)

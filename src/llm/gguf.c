@@ -138,7 +138,7 @@ static bool read_tensor(struct gguf_cursor *c, struct model_shape *s, uint64_t *
 static bool read_tensors(struct gguf_cursor *c, uint64_t n, uint32_t alignment,
                          struct model_shape *s)
 {
-    uint64_t end, last = 0;
+    uint64_t end = 0, last = 0;
 
     for (uint64_t i = 0; i < n; i++) {
         if (!read_tensor(c, s, &end))
@@ -211,7 +211,7 @@ static bool add_layers(struct gguf_cursor *c, const struct facts *f, struct mode
 
 static bool make_shape(struct gguf_cursor *c, const struct facts *f, struct model_shape *s)
 {
-    unsigned heads, inner;
+    unsigned heads = 0, inner;
 
     if (!need(c, &f->layers, "it does not say how many layers there are", SHAPE_MAX_LAYERS,
               &s->layers) ||
@@ -220,10 +220,10 @@ static bool make_shape(struct gguf_cursor *c, const struct facts *f, struct mode
         return false;
     s->experts = number_or(&f->experts, 0);
     s->experts_used = number_or(&f->experts_used, 0);
-    s->inner = number_or(&f->inner, 0);
-    inner = number_or(&f->expert_inner, s->inner);
-    if (s->experts > 0 && s->experts_used <= s->experts && inner < SHAPE_MAX_WIDTH / 64)
-        s->inner = s->inner > inner * s->experts_used ? s->inner : inner * s->experts_used;
+    inner = number_or(&f->inner, 0);
+    if (!shape_set_rows(s, inner, number_or(&f->expert_inner, inner),
+                        (uint64_t)heads * number_or(&f->key, s->hidden / heads)))
+        return gguf_fail(c, "its rows are wider than can be");
     s->vocab = number_or(&f->vocab, f->tokens.n <= SHAPE_MAX_WIDTH ? (unsigned)f->tokens.n : 0);
     uint64_t window = gguf_largest(&f->window);
     s->window = window <= UINT32_MAX ? (unsigned)window : 0;

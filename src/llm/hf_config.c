@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-enum { FAMILIES_END = 0, WEIGHT_LIMIT = 1 << 24 };
+enum { NUMBER_MAX = 1 << 24 };
 
 /* What config.json leaves out because it is the default of the model's class. */
 static const struct family {
@@ -94,7 +94,7 @@ static void take_number(struct json_reader *r, struct view key, struct fields *f
     struct view raw;
     uint64_t number;
 
-    if (!json_number(r, &raw) || !view_to_u64(raw, &number) || number > WEIGHT_LIMIT)
+    if (!json_number(r, &raw) || !view_to_u64(raw, &number) || number > NUMBER_MAX)
         return;
     for (size_t i = 0; i < COUNT(numbers); i++)
         if (view_eq(key, view_str(numbers[i].key)))
@@ -212,7 +212,7 @@ static bool check(const struct fields *f, struct error *err)
                   {"num_hidden_layers", f->layers, SHAPE_MAX_LAYERS},
                   {"num_attention_heads", f->heads, SHAPE_MAX_HEADS},
                   {"intermediate_size", f->inner, SHAPE_MAX_WIDTH},
-                  {"vocab_size", f->vocab, WEIGHT_LIMIT}};
+                  {"vocab_size", f->vocab, NUMBER_MAX}};
     const unsigned others[] = {f->kv_heads, f->head,    f->experts, f->shared, f->expert_inner,
                                f->q_rank,   f->kv_rank, f->rope,    f->nope,   f->value};
 
@@ -356,14 +356,15 @@ bool hf_config_read(struct view json, const struct weight_type *type, struct mod
         family++;
     f.kv_heads = f.kv_heads ? f.kv_heads : f.heads;
     f.head = f.head ? f.head : f.hidden / f.heads;
-    uint64_t asked = (uint64_t)f.experts_used * (f.expert_inner ? f.expert_inner : f.inner);
     s.layers = f.layers;
     s.hidden = f.hidden;
     s.vocab = f.vocab;
     s.window = f.window;
     s.experts = f.experts;
     s.experts_used = f.experts_used;
-    s.inner = asked > f.inner && asked <= SHAPE_MAX_WIDTH ? (unsigned)asked : f.inner;
+    if (!shape_set_rows(&s, f.inner, f.expert_inner ? f.expert_inner : f.inner,
+                        (uint64_t)f.heads * f.head))
+        return error_set(err, ERROR_BAD_VALUE, "the model is larger than can be");
     snprintf(s.arch, sizeof(s.arch), "%.*s",
              VIEW_ARG(view_first(f.model_type, sizeof(s.arch) - 1)));
     snprintf(s.name, sizeof(s.name), "%.*s", VIEW_ARG(view_first(f.name, sizeof(s.name) - 1)));

@@ -50,6 +50,19 @@ bool shape_add_weights(struct model_shape *s, const char *type, uint64_t params,
     return true;
 }
 
+bool shape_set_rows(struct model_shape *s, unsigned inner, unsigned expert, uint64_t query)
+{
+    uint64_t together = s->experts > 0 ? (uint64_t)s->experts_used * expert : 0;
+
+    if (together > SHAPE_MAX_WIDTH || query > SHAPE_MAX_WIDTH || s->experts_used > UINT16_MAX)
+        return false;
+    s->inner = together > inner ? (unsigned)together : inner;
+    s->query = (unsigned)query;
+    /* what the experts give back does not fit where their rows were */
+    s->spread = s->experts > 0 && expert < s->hidden / 2 ? s->experts_used : 0;
+    return true;
+}
+
 void shape_add_layer(struct model_shape *s, bool sliding, unsigned kv_heads, unsigned key_size,
                      unsigned value_size)
 {

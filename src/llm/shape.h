@@ -43,7 +43,9 @@ struct model_shape {
     char name[96];
     char arch[48]; /* "llama" */
     unsigned layers, hidden, vocab;
-    unsigned inner; /* the widest row between two layers' matrices, of the experts asked together */
+    unsigned inner;  /* the widest row between a layer's matrices, of the experts asked together */
+    unsigned query;  /* the row of all heads */
+    unsigned spread; /* rows of the width of a layer that narrow experts leave; else 0 */
     unsigned window; /* tokens that it was trained for; 0: not told */
     unsigned experts, experts_used;
 
@@ -68,6 +70,10 @@ bool shape_add_weights(struct model_shape *s, const char *type, uint64_t params,
 /* What the weights would take if they were all of that type, but for those that stay as they are.
  */
 uint64_t shape_bytes_as(const struct model_shape *s, const struct weight_type *type);
+
+/* Says how wide the rows between a layer's matrices are: `inner` of a dense layer, `expert` of one
+ * expert. Needs the experts and the width of a layer. False: they are wider than can be. */
+bool shape_set_rows(struct model_shape *s, unsigned inner, unsigned expert, uint64_t query);
 
 /* Adds a layer's keys and values. */
 void shape_add_layer(struct model_shape *s, bool sliding, unsigned kv_heads, unsigned key_size,
