@@ -4,7 +4,8 @@
 
 #include <stdio.h>
 
-enum { NUMBER_MAX = 1 << 24 };
+/* Their products over all layers and experts stay far below 64 bits. */
+enum { NUMBER_MAX = 1 << 24, WIDTH_MAX = 1 << 17, EXPERTS_MAX = 4096 };
 
 /* What config.json leaves out because it is the default of the model's class. */
 static const struct family {
@@ -208,13 +209,18 @@ static bool check(const struct fields *f, struct error *err)
     const struct {
         const char *key;
         unsigned number, most;
-    } needed[] = {{"hidden_size", f->hidden, SHAPE_MAX_WIDTH},
+    } needed[] = {{"hidden_size", f->hidden, WIDTH_MAX},
                   {"num_hidden_layers", f->layers, SHAPE_MAX_LAYERS},
                   {"num_attention_heads", f->heads, SHAPE_MAX_HEADS},
-                  {"intermediate_size", f->inner, SHAPE_MAX_WIDTH},
+                  {"intermediate_size", f->inner, WIDTH_MAX},
                   {"vocab_size", f->vocab, NUMBER_MAX}};
-    const unsigned others[] = {f->kv_heads, f->head,    f->experts, f->shared, f->expert_inner,
-                               f->q_rank,   f->kv_rank, f->rope,    f->nope,   f->value};
+    const struct {
+        unsigned number, most;
+    } others[] = {
+        {f->kv_heads, SHAPE_MAX_HEADS}, {f->head, UINT16_MAX},    {f->experts, EXPERTS_MAX},
+        {f->experts_used, EXPERTS_MAX}, {f->shared, EXPERTS_MAX}, {f->expert_inner, WIDTH_MAX},
+        {f->q_rank, UINT16_MAX},        {f->kv_rank, UINT16_MAX}, {f->rope, UINT16_MAX},
+        {f->nope, UINT16_MAX},          {f->value, UINT16_MAX}};
 
     for (size_t i = 0; i < COUNT(needed); i++)
         if (needed[i].number == 0 || needed[i].number > needed[i].most) {
@@ -223,7 +229,7 @@ static bool check(const struct fields *f, struct error *err)
             return error_hint(err, "it needs the file beside a decoder's weights on Hugging Face");
         }
     for (size_t i = 0; i < COUNT(others); i++)
-        if (others[i] > UINT16_MAX)
+        if (others[i].number > others[i].most)
             return error_set(err, ERROR_BAD_VALUE,
                              "no config.json that Weir can count by: "
                              "a size in it is larger than can be");

@@ -22,8 +22,9 @@ uint64_t weight_type_bytes(const struct weight_type *type, uint64_t params)
 
 uint64_t shape_bytes_as(const struct model_shape *s, const struct weight_type *type)
 {
-    return type->gguf
-               ? weight_type_bytes(type, s->params)
+    bool all = type->gguf || type->millibits >= 16000;
+
+    return all ? weight_type_bytes(type, s->params)
                : (s->params - s->matrix_params) * 2 + weight_type_bytes(type, s->matrix_params);
 }
 
@@ -42,10 +43,11 @@ bool shape_add_weights(struct model_shape *s, const char *type, uint64_t params,
 {
     struct shape_weights *part = part_of(s, type);
 
-    if (!part || __builtin_add_overflow(s->params, params, &s->params) ||
-        __builtin_add_overflow(s->bytes, bytes, &s->bytes))
+    if (!part || params > SHAPE_MAX_PARAMS - s->params || bytes > 8 * SHAPE_MAX_PARAMS - s->bytes)
         return false;
-    part->params += params; /* a part of the sum, so it fits too */
+    s->params += params;
+    s->bytes += bytes;
+    part->params += params;
     part->bytes += bytes;
     return true;
 }

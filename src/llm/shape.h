@@ -14,6 +14,8 @@ enum {
     SHAPE_PARTS = 40
 };
 
+#define SHAPE_MAX_PARAMS (UINT64_C(1) << 50)
+
 /* What one token takes in the KV cache, in elements, all layers of one kind together. */
 struct shape_cache {
     unsigned layers;
@@ -64,7 +66,7 @@ struct model_shape {
     unsigned file;  /* from 0 */
 };
 
-/* Adds weights of a type. False when the sum does not fit 64 bits or there are too many types. */
+/* Adds weights of a type. False when there are more than can be, or too many types. */
 bool shape_add_weights(struct model_shape *s, const char *type, uint64_t params, uint64_t bytes);
 
 /* What the weights would take if they were all of that type, but for those that stay as they are.
