@@ -111,11 +111,14 @@ bool size_source_read(const char *path, const struct weight_type *type,
                 error_set(err, ERROR_BAD_VALUE, "%s is neither GGUF nor a config.json", path)) &&
                    hf_config_read(file, type, &s, err);
     unmap(file);
-    if (!ok || (gguf && !add_parts(path, &s, err)))
+    if (!ok)
         return false;
-    if (s.layers == 0)
-        return error_set(err, ERROR_BAD_VALUE, "%s holds a part of a model's weights only", path) ||
-               error_hint(err, "name the first of its files");
+    if (gguf && s.file > 0) {
+        error_set(err, ERROR_BAD_VALUE, "%s holds a later part of a model's weights", path);
+        return error_hint(err, "name the first of its files");
+    }
+    if (gguf && !add_parts(path, &s, err))
+        return false;
     *ret_shape = s;
     *ret_gguf = gguf;
     return true;

@@ -188,7 +188,9 @@ static bool read_fields(struct view json, struct fields *f, struct error *err)
     json_begin(&r, json);
     take_object(&r, f, &inner);
     if (!json_end(&r))
-        return json_error(&r, err);
+        return error_set(err, ERROR_BAD_JSON, "no config.json that Weir can count by: %s (byte %u)",
+                         r.problem ? r.problem : "something stands behind its object",
+                         json_offset(&r));
     if (inner.n > 0) {
         json_begin(&r, inner);
         take_object(&r, f, &ignored);

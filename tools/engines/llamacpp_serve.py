@@ -14,6 +14,9 @@ params.n_ctx = int(environ.get("LLAMACPP_CONTEXT", "4096"))
 params.n_parallel = int(environ.get("LLAMACPP_SLOTS", "2"))
 threads = int(environ.get("LLAMACPP_THREADS", "2"))
 params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+params.verbosity = int(environ.get("LLAMACPP_VERBOSITY", "3"))
+kv_type = "GGML_TYPE_" + environ.get("LLAMACPP_KV_TYPE", "F16")
+params.cache_type_k = params.cache_type_v = getattr(xllamacpp.ggml_type, kv_type)
 params.endpoint_metrics = params.endpoint_props = params.endpoint_slots = True
 params.ui = False
 if environ.get("LLAMACPP_KEY"):

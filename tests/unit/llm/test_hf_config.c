@@ -123,7 +123,8 @@ static void refuses(void **state)
         const char *json, *problem;
     } cases[] = {
         {"", "ends"},
-        {"[]", ""},
+        {"[]", "object is missing"},
+        {"{} 1", "no config.json"},
         {"{}", "hidden_size is missing"},
         {"{\"hidden_size\": 8, \"num_hidden_layers\": 2000000}", "num_hidden_layers is larger"},
         {"{\"hidden_size\": -8}", "hidden_size is missing"},
