@@ -1,6 +1,8 @@
 #include "cli/check.h"
 
+#include "cli/check_size.h"
 #include "cli/common.h"
+#include "llm/models.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -13,14 +15,56 @@ static const char usage[] =
     "Reads the config (file:line:column of what is wrong, and what to write instead) and asks "
     "every\n"
     "node which models it has. Exit status 1 when the config is wrong or a node does not answer.\n"
+    "Warns where a model with its window does not fit `backends[].memory`.\n"
     "\n"
     "      --offline   only the config\n";
 
 struct check {
     struct config *config;
+    struct check_windows windows;
     unsigned failed;
     struct error error;
 };
+
+static const struct config_model *model_of(const struct config_backend *b, struct view name)
+{
+    for (unsigned i = 0; i < b->n_models; i++)
+        if (view_eq(b->models[i].name, name))
+            return &b->models[i];
+    return NULL;
+}
+
+/* `window`: what the node says, or what is known by name; the config's own counts. */
+static void check_model(struct check *k, const struct config_backend *b,
+                        const struct config_model *own, unsigned abilities, uint32_t window)
+{
+    if (own && own->window)
+        window = own->window;
+    if (!(abilities & ABILITY_EMBEDDINGS))
+        check_windows_add(&k->windows, b->side, window);
+    if (own)
+        check_memory(b, own, window);
+}
+
+static void check_models(struct check *k, const struct config_backend *b,
+                         const struct node_models *m)
+{
+    for (unsigned i = 0; i < m->n; i++) {
+        const struct config_model *own = model_of(b, m->models[i].name);
+        if (own || b->n_models == 0)
+            check_model(k, b, own, m->models[i].abilities, m->models[i].window);
+    }
+}
+
+static void check_config_alone(struct check *k)
+{
+    for (unsigned i = 0; i < k->config->n_backends; i++) {
+        const struct config_backend *b = &k->config->backends[i];
+        for (unsigned m = 0; m < b->n_models; m++)
+            check_model(k, b, &b->models[m], llm_model_abilities(&b->models[m]),
+                        llm_model_facts(b->models[m].name).window);
+    }
+}
 
 static void report(const struct config_backend *b, struct node *n, const struct node_models *m,
                    const struct error *err, void *arg)
@@ -50,6 +94,7 @@ static void report(const struct config_backend *b, struct node *n, const struct 
         if (m->models[i].remote)
             printf("%24s%.*s is served by somebody else: it counts as outside\n", "",
                    VIEW_ARG(m->models[i].name));
+    check_models(k, b, m);
     for (unsigned i = 0; i < b->n_models; i++) {
         bool has = false;
         for (unsigned k2 = 0; k2 < m->n && !has; k2++)
@@ -102,8 +147,11 @@ int cli_check(int argc, char **argv)
         return 1;
     printf("the config is valid: %u backend%s\n", k.config->n_backends,
            k.config->n_backends == 1 ? "" : "s");
-    if (!offline && !cli_on_loop(ask_all, &k, &err))
+    if (offline)
+        check_config_alone(&k);
+    else if (!cli_on_loop(ask_all, &k, &err))
         return cli_fail(&err);
+    check_windows_print(&k.windows);
     config_unref(k.config);
     node_free_all();
     return k.failed ? 1 : 0;

@@ -61,6 +61,9 @@ struct config_model {
     struct view name;
     uint32_t window;      /* tokens of prompt and completion together; 0: unknown */
     unsigned abilities;   /* bits of enum ability */
+    struct view file;     /* GGUF or config.json, with a NUL behind it; may be empty */
+    uint32_t parallel;    /* conversations at the same time; 0: not said, one */
+    struct view kv_type;  /* as `weir size` names it; may be empty */
     bool abilities_known; /* false: nothing was said, so anything may be asked */
 };
 
@@ -86,6 +89,7 @@ struct config_backend {
     struct view ca_file;   /* PEM bundle instead of the system's trust store; may be empty */
     const struct network *networks; /* inside: in one of them every peer must lie; else none */
     unsigned n_networks;
+    size_t memory; /* of one node's GPUs together; 0: not given */
     int64_t connect_ms, first_token_ms, between_tokens_ms, total_ms;
     int64_t
         cost_per_hour_nano; /* of one node, nano-dollars: hardware, power, people; 0: not given */

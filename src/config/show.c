@@ -136,6 +136,8 @@ static bool is_unset(const struct option *o, const void *record)
         return ((const struct view *)field)->n == 0;
     if (o->kind == OPTION_COUNT)
         return *(const unsigned *)field == 0;
+    if (o->kind == OPTION_SIZE)
+        return *(const size_t *)field == 0;
     if (o->kind == OPTION_FRACTION)
         return *(const double *)field < 0;
     return o->kind == OPTION_MONEY && *(const int64_t *)field == 0;

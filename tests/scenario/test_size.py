@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from faulty import free_port
-from harness import BIN, ROOT
+from harness import BIN, ROOT, backend
 
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "weir"
 SMOLLM2 = CACHE / "models" / "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -205,3 +205,51 @@ def test_a_cut_download(parts, tmp_path):
                "llama.attention.head_count": 2}, 5000)
     os.truncate(cut, 4000)
     assert "incomplete download" in size("--model", cut, status=1).stderr
+
+
+# weir check
+
+def checked(start, lab, cloud, *options, memory="24GiB", inside=(), outside=()):
+    cloud.models = ["gpt-5-mini"]
+    weir = start(backend("lab", "inside", lab, memory=memory,
+                         models=[{"name": "lab-model", **dict(inside)}]),
+                 backend("cloud", "outside", cloud,
+                         models=[{"name": "gpt-5-mini", **dict(outside)}]), run=False)
+    done = weir.run("check", *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    # what is shown is a config, and the same one
+    weir.path.write_text(weir.run("config", "show").stdout)
+    again = weir.run("check", *options).stdout
+    assert sorted(again.splitlines()) == sorted(done.stdout.splitlines())
+    return done.stdout
+
+
+@pytest.mark.parametrize("options", [[], ["--offline"]])
+def test_check_warns_of_what_does_not_fit(start, lab, cloud, llama, options):
+    model = {"file": str(llama), "window": 32768, "parallel": 8}
+    said = checked(start, lab, cloud, *options, inside=model)
+    assert said.count("warning: lab-model with 32768 tokens x 8 takes") == 1
+    command = re.search(r"weir (size --model .*)\)", said)[1].split()
+    assert size(*command[1:], status=1)
+
+
+@pytest.mark.parametrize("memory, model", [
+    ("80GiB", {"window": 32768, "parallel": 8}),
+    ("24GiB", {"window": 32768}),
+    ("60GiB", {"window": 32768, "parallel": 8, "kv_type": "fp8"})])
+def test_check_is_silent_where_it_fits(start, lab, cloud, llama, memory, model):
+    said = checked(start, lab, cloud, memory=memory, inside={"file": str(llama), **model})
+    assert "warning" not in said
+
+
+def test_check_of_a_file_that_cannot_be_read(start, lab, cloud):
+    said = checked(start, lab, cloud, inside={"file": "/nowhere/x.gguf", "window": 4096})
+    assert "warning: lab-model: cannot read /nowhere/x.gguf" in said
+
+
+@pytest.mark.parametrize("inside, outside, told", [(4096, 128000, True), (128000, 128000, False),
+                                                   (4096, None, True)])
+def test_check_tells_what_inside_cannot_hold(start, lab, cloud, inside, outside, told):
+    said = checked(start, lab, cloud, "--offline", inside={"window": inside},
+                   outside={"window": outside} if outside else {})
+    assert ("no model inside holds more than 4096 tokens" in said) == told
