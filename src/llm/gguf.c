@@ -29,8 +29,8 @@ static const struct {
 struct facts {
     struct view name, arch;
     struct gguf_value layers, hidden, window, heads, kv_heads, key, value, key_mla, key_sliding,
-        value_sliding, inner, expert_inner, experts, experts_used, vocab, tokens, sliding_window,
-        pattern, interval, shared, alignment, files, file;
+        value_sliding, inner, expert_inner, experts, experts_used, dense, vocab, tokens,
+        sliding_window, pattern, interval, shared, alignment, files, file;
 };
 
 /* Where a key's value goes; `arch`: behind the architecture's name. */
@@ -50,6 +50,7 @@ static const struct {
     {"expert_feed_forward_length", true, offsetof(struct facts, expert_inner)},
     {"expert_count", true, offsetof(struct facts, experts)},
     {"expert_used_count", true, offsetof(struct facts, experts_used)},
+    {"leading_dense_block_count", true, offsetof(struct facts, dense)},
     {"vocab_size", true, offsetof(struct facts, vocab)},
     {"full_attention_interval", true, offsetof(struct facts, interval)},
     {"attention.head_count", true, offsetof(struct facts, heads)},
@@ -172,39 +173,43 @@ static unsigned number_or(const struct gguf_value *v, unsigned otherwise)
     return number > 0 && number <= SHAPE_MAX_WIDTH ? (unsigned)number : otherwise;
 }
 
-static bool is_sliding(const struct facts *f, unsigned layer)
+/* How many layers there are to each that sees all; 0: all do. */
+static uint64_t sliding_period(const struct facts *f)
 {
-    uint64_t period = f->pattern.n > 0 ? gguf_number(&f->pattern, 0) : 0;
+    uint64_t period = f->pattern.array ? 0 : gguf_number(&f->pattern, 0);
 
-    if (gguf_largest(&f->sliding_window) == 0)
-        return false;
-    if (f->pattern.array)
-        return gguf_number(&f->pattern, layer) != 0;
     for (size_t i = 0; period == 0 && i < sizeof(periods) / sizeof(periods[0]); i++)
         if (view_eq(f->arch, view_str(periods[i].arch)))
             period = periods[i].period;
-    return period > 0 && layer % period < period - 1;
+    return period;
 }
 
+/* Of layers that see all, and of those that slide. */
 static bool add_layers(struct gguf_cursor *c, const struct facts *f, struct model_shape *s,
                        unsigned heads)
 {
-    unsigned key = number_or(&f->key, s->hidden / heads);
-    unsigned value = f->key_mla.n > 0 ? 0 : number_or(&f->value, s->hidden / heads);
     unsigned shared = number_or(&f->shared, 0), interval = number_or(&f->interval, 1);
+    unsigned key[2] = {number_or(&f->key, s->hidden / heads)};
+    unsigned value[2] = {number_or(&f->value, s->hidden / heads)};
+    uint64_t period = sliding_period(f);
 
-    if (key > UINT16_MAX || value > UINT16_MAX)
+    if (f->key_mla.n > 0)
+        value[0] = 0;
+    key[1] = number_or(&f->key_sliding, key[0]);
+    value[1] = number_or(&f->value_sliding, value[0]);
+    if (key[0] > UINT16_MAX || value[0] > UINT16_MAX || key[1] > UINT16_MAX ||
+        value[1] > UINT16_MAX)
         return gguf_fail(c, "a head is larger than can be");
     for (unsigned i = 0; i + shared < s->layers; i++) {
-        bool sliding = is_sliding(f, i);
         uint64_t kv_heads = f->kv_heads.n ? gguf_number(&f->kv_heads, i) : heads;
+        bool sliding = f->pattern.array ? gguf_number(&f->pattern, i) != 0
+                                        : period > 0 && i % period < period - 1;
+        sliding = sliding && s->sliding_window > 0;
         if (kv_heads > SHAPE_MAX_HEADS)
             return gguf_fail(c, "it has more heads than can be");
         if ((i + 1) % interval != 0)
             continue; /* a layer with a state of its own instead of keys and values */
-        shape_add_layer(s, sliding, (unsigned)kv_heads,
-                        sliding ? number_or(&f->key_sliding, key) : key,
-                        sliding ? number_or(&f->value_sliding, value) : value);
+        shape_add_layer(s, sliding, (unsigned)kv_heads, key[sliding], value[sliding]);
     }
     return true;
 }
@@ -221,15 +226,14 @@ static bool make_shape(struct gguf_cursor *c, const struct facts *f, struct mode
     s->experts = number_or(&f->experts, 0);
     s->experts_used = number_or(&f->experts_used, 0);
     inner = number_or(&f->inner, 0);
-    if (!shape_set_rows(s, inner, number_or(&f->expert_inner, inner),
+    bool dense = s->experts == 0 || number_or(&f->dense, 0) > 0;
+    if (!shape_set_rows(s, dense ? inner : 0, number_or(&f->expert_inner, inner),
                         (uint64_t)heads * number_or(&f->key, s->hidden / heads)))
         return gguf_fail(c, "its rows are wider than can be");
     s->vocab = number_or(&f->vocab, f->tokens.n <= SHAPE_MAX_WIDTH ? (unsigned)f->tokens.n : 0);
     uint64_t window = gguf_largest(&f->window);
     s->window = window <= UINT32_MAX ? (unsigned)window : 0;
     s->sliding_window = number_or(&f->sliding_window, 0);
-    s->files = number_or(&f->files, 1);
-    s->file = number_or(&f->file, 0);
     snprintf(s->arch, sizeof(s->arch), "%.*s", VIEW_ARG(view_first(f->arch, sizeof(s->arch) - 1)));
     snprintf(s->name, sizeof(s->name), "%.*s", VIEW_ARG(view_first(f->name, sizeof(s->name) - 1)));
     return add_layers(c, f, s, heads);
@@ -258,10 +262,10 @@ static bool read_all(struct gguf_cursor *c, struct model_shape *s)
         return gguf_fail(c, "its alignment is none");
     if (!read_tensors(c, n_tensors, (uint32_t)alignment, s))
         return false;
+    s->files = number_or(&f.files, 1);
+    s->file = number_or(&f.file, 0);
     /* the second and later files of a model hold tensors only */
-    return gguf_largest(&f.file) > 0 && f.layers.n == 0
-               ? (s->files = number_or(&f.files, 1), s->file = number_or(&f.file, 0), true)
-               : make_shape(c, &f, s);
+    return s->file > 0 || make_shape(c, &f, s);
 }
 
 bool gguf_read(struct view file, struct model_shape *ret_shape, struct error *err)

@@ -30,7 +30,7 @@ struct fields {
     unsigned hidden, layers, heads, kv_heads, head, inner, vocab, window, sliding, period;
     unsigned experts, experts_used, expert_inner, shared, dense_layers;
     unsigned q_rank, kv_rank, rope, nope, value;
-    unsigned bits, group;
+    unsigned bits;
     enum tri tied, use_sliding, attention_bias, load_4bit, load_8bit;
 };
 
@@ -63,7 +63,6 @@ static const struct {
     /* of quantization_config */
     {"bits", offsetof(struct fields, bits)},
     {"num_bits", offsetof(struct fields, bits)},
-    {"group_size", offsetof(struct fields, group)},
 };
 
 static const struct {
@@ -370,7 +369,8 @@ bool hf_config_read(struct view json, const struct weight_type *type, struct mod
     s.window = f.window;
     s.experts = f.experts;
     s.experts_used = f.experts_used;
-    if (!shape_set_rows(&s, f.inner, f.expert_inner ? f.expert_inner : f.inner,
+    bool dense = f.experts == 0 || f.dense_layers > 0;
+    if (!shape_set_rows(&s, dense ? f.inner : 0, f.expert_inner ? f.expert_inner : f.inner,
                         (uint64_t)f.heads * f.head))
         return error_set(err, ERROR_BAD_VALUE, "the model is larger than can be");
     snprintf(s.arch, sizeof(s.arch), "%.*s",
