@@ -202,12 +202,14 @@ static void reads_layers(void **state)
 static void rows_of_experts(void **state)
 {
     static const struct {
-        uint32_t inner, expert, used;
+        uint32_t inner, expert, used, dense;
         unsigned rows, spread;
     } cases[] = {
-        {3584, 0, 2, 7168, 0},   /* each expert as wide as a dense layer */
-        {6144, 768, 8, 6144, 8}, /* narrower than half a layer */
-        {256, 1024, 8, 8192, 0},
+        {3584, 0, 2, 0, 7168, 0},   /* each expert as wide as a dense layer */
+        {6144, 768, 8, 0, 6144, 8}, /* narrower than half a layer */
+        {256, 1024, 8, 0, 8192, 0},
+        {10944, 1408, 6, 1, 10944, 0}, /* a first layer without experts is wider */
+        {10944, 1408, 6, 0, 8448, 0},
     };
     (void)state;
 
@@ -215,7 +217,7 @@ static void rows_of_experts(void **state)
         struct model_shape s;
         struct error err;
 
-        begin(3, 0, 8);
+        begin(3, 0, 9);
         string("general.architecture");
         u32(STRING);
         string("moe");
@@ -226,6 +228,7 @@ static void rows_of_experts(void **state)
         number("moe.expert_feed_forward_length", cases[i].expert);
         number("moe.expert_count", 16);
         number("moe.expert_used_count", cases[i].used);
+        number("moe.leading_dense_block_count", cases[i].dense);
         assert_true(gguf_read(buf_view(&file), &s, &err));
         assert_int_equal(s.experts, 16);
         assert_int_equal(s.inner, cases[i].rows);
