@@ -1,9 +1,10 @@
 #include "admin/admin.h"
 
+#include "admin/nodes.h"
 #include "http/server.h"
 #include "run/task.h"
 
-enum { ARENA_BYTES = 1 << 20, METRICS_BYTES = 16 << 20, HEAD_BYTES = 16 * 1024, WAIT_MS = 10000 };
+enum { ARENA_BYTES = 1 << 20, ANSWER_BYTES = 16 << 20, HEAD_BYTES = 16 * 1024, WAIT_MS = 10000 };
 
 static const struct http_limits limits = {.max_head = HEAD_BYTES,
                                           .head_ms = WAIT_MS,
@@ -28,13 +29,16 @@ static bool answer(struct http_server *c, const struct http_head *head, int stat
     return ok && keep;
 }
 
-static bool route(struct gateway *g, struct http_server *c, const struct http_head *head)
+static bool route(struct gateway *g, struct http_server *c, const struct http_head *head,
+                  struct arena *a)
 {
-    struct buf body = BUF_MAX(METRICS_BYTES);
+    struct buf body = BUF_MAX(ANSWER_BYTES);
     struct view type = VIEW("application/json");
     int status = 200;
 
-    if (head->method != HTTP_GET && head->method != HTTP_HEAD) {
+    if (head->method == HTTP_POST && view_starts(head->path, VIEW("/nodes/"))) {
+        status = nodes_change(g, c, head, a, &body);
+    } else if (head->method != HTTP_GET && head->method != HTTP_HEAD) {
         status = 405;
         buf_append_lit(&body, "{\"error\":\"only GET and HEAD are served here\"}\n");
     } else if (view_eq(head->path, VIEW("/metrics"))) {
@@ -43,9 +47,12 @@ static bool route(struct gateway *g, struct http_server *c, const struct http_he
     } else if (view_eq(head->path, VIEW("/healthz"))) {
         const char *state = gateway_health(g, &status);
         buf_printf(&body, "{\"status\":\"%s\"}\n", state);
+    } else if (view_eq(head->path, VIEW("/nodes"))) {
+        nodes_write(g, &body);
     } else {
         status = 404;
-        buf_append_lit(&body, "{\"error\":\"this address serves /metrics and /healthz\"}\n");
+        buf_append_lit(&body,
+                       "{\"error\":\"this address serves /metrics, /healthz and /nodes\"}\n");
     }
     bool keep = buf_ok(&body) && answer(c, head, status, type, buf_view(&body));
     buf_done(&body);
@@ -64,7 +71,7 @@ void admin_serve(int fd, void *arg)
     do {
         struct arena *a = arena_new(ARENA_BYTES);
         keep = a && http_server_head(&c, &limits, first, a, &head, &err) == HTTP_SERVER_OK &&
-               route(arg, &c, &head);
+               route(arg, &c, &head, a);
         first = false;
         arena_free(a);
     } while (keep);

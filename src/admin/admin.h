@@ -1,4 +1,4 @@
-/* The admin address: /metrics in Prometheus text and /healthz, for operators only. */
+/* The admin address, for operators only: /metrics in Prometheus text, /healthz, /nodes. */
 #pragma once
 
 #include "gateway/gateway.h"

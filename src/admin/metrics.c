@@ -107,16 +107,37 @@ static void node_line(struct buf *b, const char *name, const struct node *n, dou
                side_name(n->side), VIEW_ARG(n->backend), VIEW_ARG(n->text), value);
 }
 
+/* What the engines say; a node whose engine does not say it, or not lately, has no line. */
+static void write_loads(struct buf *b, int64_t now)
+{
+    struct node_load load;
+    int64_t age_ms;
+
+    family(b, "weir_node_running", "gauge", "Requests that the engine works on, as it says.");
+    for (struct node *n = node_first(); n; n = n->next)
+        if (node_load(n, now, &load, &age_ms) && load.running >= 0)
+            node_line(b, "weir_node_running", n, (double)load.running);
+    family(b, "weir_node_queued", "gauge", "Requests that wait in the engine, as it says.");
+    for (struct node *n = node_first(); n; n = n->next)
+        if (node_load(n, now, &load, &age_ms) && load.queued >= 0)
+            node_line(b, "weir_node_queued", n, (double)load.queued);
+    family(b, "weir_node_kv_use", "gauge", "How full its KV cache is, 0 to 1, as it says.");
+    for (struct node *n = node_first(); n; n = n->next)
+        if (node_load(n, now, &load, &age_ms) && load.kv_use >= 0)
+            node_line(b, "weir_node_kv_use", n, load.kv_use);
+}
+
 static void write_nodes(struct buf *b)
 {
     int64_t now = clock_mono_ns();
 
-    family(b, "weir_node_up", "gauge", "1: the breaker is closed and nobody asked us to wait.");
+    family(b, "weir_node_up", "gauge", "1: the node is up, and takes requests.");
     for (struct node *n = node_first(); n; n = n->next)
         node_line(b, "weir_node_up", n, node_available(n, now));
     family(b, "weir_node_in_flight", "gauge", "Requests running on the node.");
     for (struct node *n = node_first(); n; n = n->next)
         node_line(b, "weir_node_in_flight", n, atomic_load(&n->in_flight));
+    write_loads(b, now);
     family(b, "weir_node_requests_total", "counter", "Attempts at the node.");
     for (struct node *n = node_first(); n; n = n->next)
         node_line(b, "weir_node_requests_total", n, (double)get(&n->requests));

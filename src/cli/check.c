@@ -107,6 +107,14 @@ static void report(const struct config_backend *b, struct node *n, const struct 
     }
 }
 
+static void report_difference(const struct fleet_difference *d, void *arg)
+{
+    (void)arg;
+    printf("warning: %.*s is not the same on both: %.*s has %.*s, %.*s has %.*s\n",
+           VIEW_ARG(d->model), VIEW_ARG(d->a->text), VIEW_ARG(d->digest_a), VIEW_ARG(d->b->text),
+           VIEW_ARG(d->digest_b));
+}
+
 static void ask_all(void *arg)
 {
     struct check *k = arg;
@@ -118,6 +126,7 @@ static void ask_all(void *arg)
         return;
     }
     cli_probe_fleet(f, PATIENCE_MS, report, k);
+    fleet_each_difference(f, report_difference, NULL);
     fleet_unref(f);
 }
 

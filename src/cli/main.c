@@ -3,6 +3,8 @@
 #include "cli/config.h"
 #include "cli/import.h"
 #include "cli/ledger.h"
+#include "cli/node.h"
+#include "cli/nodes.h"
 #include "cli/prove.h"
 #include "cli/route.h"
 #include "cli/scan.h"
@@ -28,6 +30,8 @@ static const struct command {
 } commands[] = {
     {"serve", "answer requests from inside or outside", cli_serve},
     {"check", "is the config right, do the backends answer", cli_check},
+    {"nodes", "the nodes of the running Weir, and how they are", cli_nodes},
+    {"node", "takes one out of service, or back", cli_node},
     {"route", "where a request would go, and why", cli_route},
     {"scan", "what of a text or a request must not leave", cli_scan},
     {"size", "does a model fit a node's memory, and what would", cli_size},

@@ -229,7 +229,7 @@ struct config {
 
     /* breaker and health */
     unsigned breaker_failures;
-    int64_t breaker_open_ms, probe_interval_ms;
+    int64_t breaker_open_ms, probe_interval_ms, load_interval_ms;
 
     /* ledger */
     struct view ledger_path;

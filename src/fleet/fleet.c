@@ -182,6 +182,7 @@ static struct policy_model *collect(const struct backend *from, struct arena *a,
             struct policy_model *seen = find_model(out, n, m->name);
             if (!seen) {
                 out[n] = *m;
+                out[n].digest = arena_dup(a, m->digest);
                 out[n++].name = arena_dup(a, m->name);
             } else {
                 seen->remote |= m->remote;
@@ -253,9 +254,13 @@ bool fleet_view(struct fleet *f, struct arena *a, struct policy_fleet *ret_fleet
         return false;
     arena_defer(a, view_unref, v);
     memcpy(out, v->backends, n * sizeof(*out));
-    for (unsigned i = 0; i < n; i++)
-        for (unsigned k = 0; k < f->backends[i].n && !out[i].available; k++)
+    for (unsigned i = 0; i < n; i++) {
+        out[i].out_of_service = true;
+        for (unsigned k = 0; k < f->backends[i].n && !out[i].available; k++) {
             out[i].available = node_available(f->backends[i].nodes[k], now);
+            out[i].out_of_service &= !node_serves(f->backends[i].nodes[k]);
+        }
+    }
     *ret_fleet = (struct policy_fleet){.backends = out, .n_backends = n};
     return !arena_failed(a);
 }
@@ -284,9 +289,10 @@ struct node *fleet_pick(const struct fleet *f, unsigned backend, struct view mod
         unsigned load = atomic_load_explicit(&n->in_flight, memory_order_relaxed);
         if (*tried & (UINT64_C(1) << i))
             continue;
-        if (atomic_load_explicit(&n->not_before_ns, memory_order_relaxed) > now)
+        if (!node_serves(n) || atomic_load_explicit(&n->not_before_ns, memory_order_relaxed) > now)
             continue;
-        if (!desperate && atomic_load_explicit(&n->open, memory_order_relaxed))
+        if (!desperate && (atomic_load_explicit(&n->open, memory_order_relaxed) ||
+                           atomic_load_explicit(&n->loading, memory_order_relaxed)))
             continue;
         if (best != MAX_NODES && load >= fewest)
             continue;
@@ -309,7 +315,7 @@ int64_t fleet_retry_at(const struct fleet *f, unsigned backend)
 
     for (unsigned i = 0; i < b->n; i++) {
         int64_t at = atomic_load_explicit(&b->nodes[i]->not_before_ns, memory_order_relaxed);
-        if (at > now && at < earliest)
+        if (at > now && at < earliest && node_serves(b->nodes[i]))
             earliest = at;
     }
     return earliest;

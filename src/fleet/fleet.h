@@ -29,6 +29,19 @@ bool fleet_view(struct fleet *f, struct arena *a, struct policy_fleet *ret_fleet
 /* Makes the view again from what the nodes say now. */
 void fleet_refresh(struct fleet *f);
 
+/* Two inside nodes that have a model of one name with different digests, which answer the same
+ * request with different weights. */
+struct fleet_difference {
+    struct node *a, *b;
+    struct view model, digest_a, digest_b;
+};
+
+/* Calls `told`, if there is one, for each such pair, in the order of the config; the views live as
+ * long as the call. Returns 0 when there is none, else a number that stands for all that was found,
+ * for whoever tells news only. */
+typedef void fleet_difference_fn(const struct fleet_difference *d, void *arg);
+uint64_t fleet_each_difference(const struct fleet *f, fleet_difference_fn *told, void *arg);
+
 /* Until the first answers (or failures) of all nodes are in, a backend without named models has
  * none: true when that is over, and whoever waits may go on. */
 bool fleet_known(const struct fleet *f);
@@ -36,7 +49,8 @@ void fleet_set_known(struct fleet *f);
 
 /* The next node for an attempt at that backend and model: the one with the fewest requests in
  * flight among those that are available, have the model and were not tried (bit i of `tried` is
- * node i). With `desperate` also nodes whose breaker is open. NULL: none. */
+ * node i). With `desperate` also nodes that are loading or whose breaker is open, but never one out
+ * of service. NULL: none. */
 struct node *fleet_pick(const struct fleet *f, unsigned backend, struct view model, uint64_t *tried,
                         bool desperate);
 

@@ -1,16 +1,25 @@
 #include "fleet/models_json.h"
 
+#include "fleet/engine_json.h"
 #include "llm/models.h"
 #include "json/reader.h"
 
-enum { MAX_MODELS = 512, OLLAMA_UNLOADED_WINDOW = 4096 };
+enum { MAX_MODELS = 512, OLLAMA_UNLOADED_WINDOW = 4096, DIGEST_MAX = 80 };
+
+/* llama.cpp: {"meta": {"n_ctx": 2048, "size": 96576768, "ftype": "Q4_1"}} */
+struct meta {
+    uint64_t n_ctx, size;
+    struct json_text ftype;
+};
 
 /* One entry of a list, whatever engine it is from. */
 struct entry {
     struct json_text name;
     uint64_t window;
     bool remote;
-    bool embeds; /* by what the engine says of it */
+    bool embeds;             /* by what the engine says of it */
+    struct json_text digest; /* Ollama's */
+    struct meta meta;        /* llama.cpp's */
 };
 
 static uint64_t read_count(struct json_reader *r)
@@ -25,24 +34,27 @@ static uint64_t read_count(struct json_reader *r)
     return value;
 }
 
-/* llama.cpp: {"meta": {"n_ctx": 2048}} */
-static uint64_t read_meta(struct json_reader *r)
+static struct meta read_meta(struct json_reader *r)
 {
     struct json_object o;
-    uint64_t n_ctx = 0;
+    struct meta meta = {0};
 
     if (json_peek(r) != JSON_OBJECT) {
         json_skip(r);
-        return 0;
+        return meta;
     }
     json_object_begin(r, &o);
     while (json_object_next(r, &o)) {
         if (json_key_is(&o, "n_ctx"))
-            n_ctx = read_count(r);
+            meta.n_ctx = read_count(r);
+        else if (json_key_is(&o, "size"))
+            meta.size = read_count(r);
+        else if (json_key_is(&o, "ftype") && json_peek(r) == JSON_STRING)
+            json_string(r, &meta.ftype);
         else if (!json_skip(r))
             break;
     }
-    return n_ctx;
+    return meta;
 }
 
 /* Not null and not "". */
@@ -93,8 +105,10 @@ static void read_entry(struct json_reader *r, struct entry *e)
         } else if (json_key_is(&o, "details")) {
             e->embeds = read_details(r);
         } else if (json_key_is(&o, "meta")) {
-            uint64_t n_ctx = read_meta(r);
-            e->window = n_ctx ? n_ctx : e->window;
+            e->meta = read_meta(r);
+            e->window = e->meta.n_ctx ? e->meta.n_ctx : e->window;
+        } else if (json_key_is(&o, "digest") && json_peek(r) == JSON_STRING) {
+            json_string(r, &e->digest);
         } else if (json_key_is(&o, "remote_host") || json_key_is(&o, "remote_model")) {
             e->remote |= says_something(r);
         } else if (!json_skip(r)) {
@@ -109,6 +123,17 @@ static struct policy_model *find(struct node_models *out, struct view name)
         if (view_eq(out->models[i].name, name))
             return &out->models[i];
     return NULL;
+}
+
+/* llama.cpp has no digest: the size in bytes and the quantisation tell builds of a model apart. */
+static struct view digest_of(const struct entry *e, struct arena *a)
+{
+    if (e->digest.raw.n > 0 && e->digest.raw.n <= DIGEST_MAX && !e->digest.escaped)
+        return arena_dup(a, e->digest.raw);
+    if (e->meta.size == 0 || e->meta.ftype.raw.n > DIGEST_MAX || e->meta.ftype.escaped)
+        return VIEW_NONE;
+    return arena_printf(a, "%.*s%s%llu", VIEW_ARG(e->meta.ftype.raw),
+                        e->meta.ftype.raw.n ? "-" : "", (unsigned long long)e->meta.size);
 }
 
 static void add(struct node_models *out, const struct entry *e, bool ollama)
@@ -132,6 +157,7 @@ static void add(struct node_models *out, const struct entry *e, bool ollama)
         .loaded = !ollama,
         .remote = e->remote || llm_model_is_remote(name),
         .family = tokens_family(name),
+        .digest = digest_of(e, out->arena),
     };
 }
 
@@ -206,7 +232,7 @@ static uint32_t slot_window(struct view props)
     json_object_begin(&r, &o);
     while (json_object_next(&r, &o)) {
         if (json_key_is(&o, "default_generation_settings"))
-            n_ctx = read_meta(&r);
+            n_ctx = read_meta(&r).n_ctx;
         else
             json_skip(&r);
     }
@@ -228,6 +254,10 @@ bool models_from_openai(struct view list, struct view props, struct node_models 
     uint32_t slot = props.n ? slot_window(props) : 0;
     for (unsigned i = 0; slot && i < out->n; i++)
         out->models[i].window = slot;
+    if (props.n) {
+        out->slots = engine_slots(props);
+        out->version = engine_text(props, VIEW("build_info"), out->arena);
+    }
     return true;
 }
 

@@ -13,7 +13,7 @@ enum {
     IDLE_VLLM_MS = 4 * 1000,
 };
 
-/* Weight of the newest request in a node's time per token. */
+/* Weight of the newest request in a node's time per token and its latency. */
 static const double SMOOTHING = 0.05;
 
 static pthread_mutex_t registry_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -47,6 +47,13 @@ static bool take_networks(struct node *n, const struct config_backend *b, struct
     return true;
 }
 
+/* The caller has the lock. */
+static void note_change(struct node *n, const char *why)
+{
+    n->changed_ms = clock_wall_ms();
+    snprintf(n->changed_why, sizeof(n->changed_why), "%s", why);
+}
+
 static struct node *node_new(const struct config_backend *b, const struct config_url *u,
                              struct error *err)
 {
@@ -76,6 +83,7 @@ static struct node *node_new(const struct config_backend *b, const struct config
     pthread_mutex_init(&n->mutex, NULL);
     n->hours_from_ms = clock_wall_ms();
     share_start(&n->meter, clock_mono_ns());
+    note_change(n, "first seen");
     if (!take_networks(n, b, err) ||
         (b->side == SIDE_OUTSIDE && !egress_proxy_for(&n->url, a, &n->origin.proxy, err))) {
         arena_free(a);
@@ -117,10 +125,64 @@ void node_free_all(void)
     atomic_store(&registry, NULL);
 }
 
+enum node_state node_state(const struct node *n, int64_t now_ns)
+{
+    int duty = atomic_load_explicit(&n->duty, memory_order_relaxed);
+
+    if (duty == DUTY_CORDON)
+        return NODE_CORDONED;
+    if (duty == DUTY_DRAIN)
+        return atomic_load(&n->in_flight) ? NODE_DRAINING : NODE_DRAINED;
+    if (atomic_load_explicit(&n->loading, memory_order_relaxed))
+        return NODE_LOADING;
+    if (atomic_load_explicit(&n->open, memory_order_relaxed))
+        return NODE_OPEN;
+    if (atomic_load_explicit(&n->not_before_ns, memory_order_relaxed) > now_ns)
+        return NODE_WAITING;
+    return NODE_UP;
+}
+
+const char *node_state_name(enum node_state state)
+{
+    static const char *const names[NODE_STATES] = {"up",       "waiting",  "loading", "open",
+                                                   "cordoned", "draining", "drained"};
+    return names[state];
+}
+
 bool node_available(const struct node *n, int64_t now_ns)
 {
-    return !atomic_load_explicit(&n->open, memory_order_relaxed) &&
-           atomic_load_explicit(&n->not_before_ns, memory_order_relaxed) <= now_ns;
+    return node_state(n, now_ns) == NODE_UP;
+}
+
+void node_set_duty(struct node *n, enum node_duty duty)
+{
+    static const char *const why[] = {"resumed by the operator", "cordoned by the operator",
+                                      "drained by the operator"};
+
+    if (atomic_exchange(&n->duty, (int)duty) == (int)duty)
+        return;
+    lock_take(&n->mutex);
+    note_change(n, why[duty]);
+    lock_release(&n->mutex);
+}
+
+bool node_serves(const struct node *n)
+{
+    return atomic_load_explicit(&n->duty, memory_order_relaxed) == DUTY_SERVE;
+}
+
+struct node_history node_history(struct node *n)
+{
+    struct node_history h;
+
+    lock_take(&n->mutex);
+    h.failures = n->failures;
+    h.latency_ms = n->latency_ns > 0 ? (int64_t)(n->latency_ns / NS_PER_MS) : -1;
+    h.changed_ms = n->changed_ms;
+    memcpy(h.why, n->changed_why, sizeof(h.why));
+    memcpy(h.last_error, n->last_error, sizeof(h.last_error));
+    lock_release(&n->mutex);
+    return h;
 }
 
 bool node_begin(struct node *n, struct node_use *ret_use)
@@ -132,13 +194,26 @@ bool node_begin(struct node *n, struct node_use *ret_use)
             return false;
         use.trial = true;
     }
-    atomic_fetch_add_explicit(&n->in_flight, 1, memory_order_relaxed);
+    /* Whoever drains sees the request, or the request sees that. */
+    atomic_fetch_add(&n->in_flight, 1);
+    if (atomic_load(&n->duty) != DUTY_SERVE) {
+        atomic_fetch_sub(&n->in_flight, 1);
+        if (use.trial)
+            atomic_store(&n->trial, false);
+        return false;
+    }
     atomic_fetch_add_explicit(&n->requests, 1, memory_order_relaxed);
+    use.began_ns = clock_mono_ns();
     lock_take(&n->mutex);
-    use.share_begin = share_begin(&n->meter, clock_mono_ns());
+    use.share_begin = share_begin(&n->meter, use.began_ns);
     lock_release(&n->mutex);
     *ret_use = use;
     return true;
+}
+
+static void smooth(double *value, double newest)
+{
+    *value += *value > 0 ? (newest - *value) * SMOOTHING : newest;
 }
 
 int64_t node_end(struct node_use *use, uint64_t tokens)
@@ -149,11 +224,12 @@ int64_t node_end(struct node_use *use, uint64_t tokens)
         return 0;
     use->node = NULL;
     atomic_fetch_sub_explicit(&n->in_flight, 1, memory_order_relaxed);
+    int64_t now = clock_mono_ns();
     lock_take(&n->mutex);
-    int64_t share_ns = share_end(&n->meter, use->share_begin, clock_mono_ns());
+    int64_t share_ns = share_end(&n->meter, use->share_begin, now);
     if (tokens > 0) {
-        double now = (double)share_ns / (double)tokens;
-        n->ns_per_token += n->ns_per_token > 0 ? (now - n->ns_per_token) * SMOOTHING : now;
+        smooth(&n->ns_per_token, (double)share_ns / (double)tokens);
+        smooth(&n->latency_ns, (double)(now - use->began_ns));
     }
     lock_release(&n->mutex);
     if (use->trial)
@@ -173,19 +249,35 @@ void node_succeeded(struct node *n)
 {
     lock_take(&n->mutex);
     n->failures = 0;
+    n->last_error[0] = '\0';
+    if (atomic_exchange(&n->open, false))
+        note_change(n, "it answered again");
     lock_release(&n->mutex);
-    atomic_store(&n->open, false);
+    atomic_store(&n->loading, false);
 }
 
-bool node_failed(struct node *n, unsigned breaker_failures, int64_t retry_after_ms)
+bool node_set_loading(struct node *n, bool loading)
+{
+    if (atomic_exchange(&n->loading, loading) == loading)
+        return false;
+    lock_take(&n->mutex);
+    note_change(n, loading ? "its engine starts" : "its engine starts no more");
+    lock_release(&n->mutex);
+    return true;
+}
+
+bool node_failed(struct node *n, const struct error *why, unsigned breaker_failures,
+                 int64_t retry_after_ms)
 {
     bool opened = false;
 
     atomic_fetch_add_explicit(&n->failures_total, 1, memory_order_relaxed);
     lock_take(&n->mutex);
     n->failures++;
+    snprintf(n->last_error, sizeof(n->last_error), "%.*s", VIEW_ARG(error_own_words(why)));
     if (n->failures >= breaker_failures && !atomic_exchange(&n->open, true)) {
         atomic_fetch_add_explicit(&n->opened_total, 1, memory_order_relaxed);
+        note_change(n, "failed too often in a row");
         opened = true;
     }
     /* An answer that began earlier does not shorten it, neither by success nor by asking for less.
@@ -215,14 +307,15 @@ void node_models_unref(struct node_models *m)
 
 static bool models_equal(const struct node_models *a, const struct node_models *b)
 {
-    if (!a || !b || a->n != b->n)
+    if (!a || !b || a->n != b->n || a->slots != b->slots || !view_eq(a->version, b->version))
         return a == b;
     for (unsigned i = 0; i < a->n; i++)
         if (!view_eq(a->models[i].name, b->models[i].name) ||
             a->models[i].window != b->models[i].window ||
             a->models[i].abilities != b->models[i].abilities ||
             a->models[i].loaded != b->models[i].loaded ||
-            a->models[i].remote != b->models[i].remote)
+            a->models[i].remote != b->models[i].remote ||
+            !view_eq(a->models[i].digest, b->models[i].digest))
             return false;
     return true;
 }
@@ -236,6 +329,27 @@ bool node_set_models(struct node *n, struct node_models *models)
     lock_release(&n->mutex);
     node_models_unref(before);
     return changed;
+}
+
+void node_set_load(struct node *n, const struct node_load *load, int64_t keep_ms)
+{
+    int64_t now = clock_mono_ns();
+
+    lock_take(&n->mutex);
+    n->load = *load;
+    n->load_read_ns = now;
+    n->load_until_ns = now + keep_ms * NS_PER_MS;
+    lock_release(&n->mutex);
+}
+
+bool node_load(struct node *n, int64_t now_ns, struct node_load *ret_load, int64_t *ret_age_ms)
+{
+    lock_take(&n->mutex);
+    bool fresh = now_ns < n->load_until_ns;
+    *ret_load = fresh ? n->load : LOAD_UNKNOWN;
+    *ret_age_ms = fresh ? (now_ns - n->load_read_ns) / NS_PER_MS : -1;
+    lock_release(&n->mutex);
+    return fresh;
 }
 
 unsigned node_count_remote(struct node *n)

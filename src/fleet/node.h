@@ -14,6 +14,7 @@
 
 #include "config/config.h"
 #include "economics/share.h"
+#include "fleet/load.h"
 #include "http/client.h"
 #include "policy/policy.h"
 
@@ -25,7 +26,31 @@ struct node_models {
     struct arena *arena;
     struct policy_model *models; /* loaded ones first, no embedding models */
     unsigned n;
+    struct view version; /* the engine's; empty: it does not say */
+    uint32_t slots;      /* requests that it works on at a time; 0: it does not say */
 };
+
+/* What the operator wants of a node (duties.h). Out of service it is asked nothing, not even when
+ * nobody else is left; requests that run there go on. */
+enum node_duty {
+    DUTY_SERVE,
+    DUTY_CORDON, /* no new requests; Weir goes on looking at it */
+    DUTY_DRAIN,  /* and nothing else either: it may be switched off when it is drained */
+};
+
+enum node_state {
+    NODE_UP,
+    NODE_WAITING, /* it asked for patience (Retry-After) */
+    NODE_LOADING, /* its engine starts, and answers nobody yet */
+    NODE_OPEN,    /* its breaker is */
+    NODE_CORDONED,
+    NODE_DRAINING, /* requests run there still */
+    NODE_DRAINED,
+};
+#define NODE_STATES 7
+
+/* "up", "waiting", "loading", "open", "cordoned", "draining", "drained" */
+const char *node_state_name(enum node_state state);
 
 struct node {
     struct node *next; /* in the registry */
@@ -37,7 +62,9 @@ struct node {
     struct http_origin origin;
 
     atomic_uint in_flight;
+    atomic_int duty;                /* enum node_duty */
     atomic_bool open;               /* the breaker */
+    atomic_bool loading;            /* a look found it so */
     atomic_bool trial;              /* somebody tries the open node right now */
     atomic_bool not_inside_told;    /* the log has it: the node is inside by name only */
     atomic_uint remote_told;        /* remote models that the log has */
@@ -49,6 +76,12 @@ struct node {
     struct share_meter meter;
     int64_t hours_from_ms, hours_busy_ns; /* up to there the ledger has this node's hours */
     struct node_models *models;           /* NULL: not known yet */
+    char last_error[240];  /* in our own words only: operators read it, who may not see prompts */
+    struct node_load load; /* through node_load() */
+    int64_t load_read_ns, load_until_ns; /* when it was read; when it is too old */
+    double latency_ns;                   /* of answers that came, smoothed; 0: not known */
+    int64_t changed_ms;                  /* its last change, Unix time ... */
+    char changed_why[80];                /* ... and why, beside last_error */
     double ns_per_token; /* a request's share of the node by tokens, smoothed; 0: not known */
 };
 
@@ -64,10 +97,12 @@ void node_free_all(void);
 struct node_use {
     struct node *node;
     double share_begin;
+    int64_t began_ns;
     bool trial;
 };
 
-/* Counts the attempt in. False: the node is open and somebody else tries it already. */
+/* Counts the attempt in. False: the node is open and somebody else tries it already, or it was
+ * taken out of service in this moment. */
 bool node_begin(struct node *n, struct node_use *ret_use) MUST_CHECK;
 /* Counts it out; returns the request's share of the node, ns. `tokens`: prompt and completion of
  * an answer that came, 0 when none did. Harmless for a use that has ended. */
@@ -76,16 +111,38 @@ int64_t node_end(struct node_use *use, uint64_t tokens);
 int64_t node_estimate_share_ns(struct node *n, uint64_t tokens);
 
 void node_succeeded(struct node *n);
+/* Whether its engine starts. True when that is news. */
+bool node_set_loading(struct node *n, bool loading);
 /* `retry_after_ms` 0: the node said nothing. True when this failure opened the breaker. */
-bool node_failed(struct node *n, unsigned breaker_failures, int64_t retry_after_ms);
+bool node_failed(struct node *n, const struct error *why, unsigned breaker_failures,
+                 int64_t retry_after_ms);
 
-/* Neither open nor told to wait. */
+/* What has become of a node so far. */
+struct node_history {
+    unsigned failures;  /* in a row */
+    int64_t latency_ms; /* of its answers, smoothed; -1: none came yet */
+    int64_t changed_ms; /* Unix time of its last change */
+    char why[80], last_error[240];
+};
+struct node_history node_history(struct node *n);
+
+void node_set_duty(struct node *n, enum node_duty duty);
+/* Not taken out of service. */
+bool node_serves(const struct node *n);
+
+enum node_state node_state(const struct node *n, int64_t now_ns);
+/* It may be asked now: it is up. */
 bool node_available(const struct node *n, int64_t now_ns);
 
 struct node_models *node_models_ref(struct node *n); /* NULL: not known */
 void node_models_unref(struct node_models *m);       /* accepts NULL */
 /* Takes `models` over. True when they differ from what was known. */
 bool node_set_models(struct node *n, struct node_models *models);
+
+/* What its engine says of its load now; it counts for `keep_ms`. */
+void node_set_load(struct node *n, const struct node_load *load, int64_t keep_ms);
+/* False: the engine has said nothing, or nothing for too long. Then all of it is unknown. */
+bool node_load(struct node *n, int64_t now_ns, struct node_load *ret_load, int64_t *ret_age_ms);
 
 /* Models of an inside node that somebody else serves. */
 unsigned node_count_remote(struct node *n);

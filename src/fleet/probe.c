@@ -1,7 +1,10 @@
 #include "fleet/probe.h"
 
 #include "base/clock.h"
-#include "egress/egress.h"
+#include "fleet/ask.h"
+#include "fleet/engine_facts.h"
+#include "fleet/load_read.h"
+#include "fleet/loading.h"
 #include "fleet/models_json.h"
 #include "llm/models.h"
 #include "run/task.h"
@@ -10,94 +13,12 @@
 #include <stdlib.h>
 
 enum {
-    ANSWER_MAX = 4 << 20,
     PROBE_ARENA_BYTES = 8 << 20,
     MODELS_TIMEOUT_MS = 5000, /* llama.cpp answers from its decoding loop: seconds under load */
     COMPLETION_TIMEOUT_MS = 30000,
+    LOADING_PAUSE_MS = 1000,
+    LOAD_COUNTS = 5, /* readings of a load that may fail before the last one is too old */
 };
-
-/* ---- one request --------------------------------------------------------------------------- */
-
-static bool send_probe(struct http_call *call, struct fleet *f, struct node *n, struct view key,
-                       const struct http_request_out *request,
-                       const struct http_deadlines *deadlines, struct arena *a, struct error *err)
-{
-    const struct config_perimeter *perimeter = &fleet_config(f)->perimeter;
-    struct egress_pass pass = {.gate = fleet_gate(f),
-                               .profile = perimeter->profile,
-                               .classes = perimeter->classes,
-                               .forbidden = perimeter->classes,
-                               .credential = key};
-
-    if (n->side == SIDE_OUTSIDE)
-        return egress_send(call, &n->origin, request, &pass, deadlines, a, NULL, err);
-    return http_call_start(call, &n->origin, request, deadlines, a, err);
-}
-
-/* How each dialect wants to be told who asks. */
-static struct view credential(const struct config_backend *b, struct arena *a)
-{
-    if (b->dialect == LLM_ANTHROPIC)
-        return arena_printf(a, "anthropic-version: 2023-06-01\r\n%s%.*s%s",
-                            b->key.n ? "x-api-key: " : "", VIEW_ARG(b->key),
-                            b->key.n ? "\r\n" : "");
-    return b->key.n ? arena_printf(a, "Authorization: Bearer %.*s\r\n", VIEW_ARG(b->key))
-                    : VIEW("");
-}
-
-static struct view request_head(struct node *n, const struct config_backend *b, const char *method,
-                                const char *path, size_t length, struct arena *a)
-{
-    bool v6 = view_find_char(n->url.host, ':') != VIEW_NPOS;
-
-    return arena_printf(a,
-                        "%s %.*s%s HTTP/1.1\r\nHost: %s%.*s%s:%u\r\nUser-Agent: weir-probe\r\n"
-                        "Accept: application/json\r\nAccept-Encoding: identity\r\n%.*s"
-                        "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
-                        method, VIEW_ARG(n->url.prefix), path, v6 ? "[" : "", VIEW_ARG(n->url.host),
-                        v6 ? "]" : "", n->url.port, VIEW_ARG(credential(b, a)), length);
-}
-
-/* Reads a small answer whole; `ret_body` lies in the arena. */
-static bool read_answer(struct http_call *call, int64_t deadline, struct arena *a,
-                        struct view *ret_body, struct error *err)
-{
-    struct buf body = BUF_MAX(ANSWER_MAX);
-    struct view bytes;
-    enum http_body_result result;
-
-    while ((result = http_call_read(call, deadline, &bytes, err)) == HTTP_BODY_DATA)
-        buf_append(&body, bytes);
-    bool ok = result == HTTP_BODY_END;
-    if (ok && !buf_ok(&body))
-        ok = error_set(err, ERROR_UPSTREAM_PROTOCOL, "the answer is longer than %d bytes",
-                       ANSWER_MAX);
-    if (ok)
-        *ret_body = arena_dup(a, buf_view(&body));
-    buf_done(&body);
-    return ok;
-}
-
-static bool ask(struct fleet *f, struct node *n, const struct config_backend *b, const char *method,
-                const char *path, struct view body, int64_t timeout_ms, struct arena *a,
-                struct view *ret_body, struct error *err)
-{
-    struct http_call call = {0};
-    int64_t now = clock_mono_ns();
-    struct http_deadlines deadlines = {.connect_ns = now + b->connect_ms * NS_PER_MS,
-                                       .head_ns = now + timeout_ms * NS_PER_MS};
-    struct http_request_out request = {.head = request_head(n, b, method, path, body.n, a),
-                                       .body = &body,
-                                       .n_body = body.n ? 1 : 0};
-
-    bool ok = send_probe(&call, f, n, b->key, &request, &deadlines, a, err) &&
-              read_answer(&call, deadlines.head_ns, a, ret_body, err);
-    if (ok && call.head.status / 100 != 2)
-        ok = error_set(err, call.head.status == 404 ? ERROR_NOT_FOUND : ERROR_UPSTREAM_STATUS,
-                       "%s answered %d", path, call.head.status);
-    http_call_end(&call);
-    return ok;
-}
 
 /* ---- models -------------------------------------------------------------------------------- */
 
@@ -110,16 +31,16 @@ static bool ask_models(struct fleet *f, struct node *n, const struct config_back
     struct error ignored;
 
     if (n->engine == ENGINE_OLLAMA)
-        return ask(f, n, b, "GET", "/api/tags", VIEW_NONE, timeout_ms, a, &list, err) &&
-               ask(f, n, b, "GET", "/api/ps", VIEW_NONE, timeout_ms, a, &more, err) &&
+        return node_ask(f, n, b, "GET", "/api/tags", VIEW_NONE, timeout_ms, a, &list, err) &&
+               node_ask(f, n, b, "GET", "/api/ps", VIEW_NONE, timeout_ms, a, &more, err) &&
                models_from_ollama(list, more, out, err);
-    if (!ask(f, n, b, "GET", "/v1/models", VIEW_NONE, timeout_ms, a, &list, err))
+    if (!node_ask(f, n, b, "GET", "/v1/models", VIEW_NONE, timeout_ms, a, &list, err))
         /* Some managed APIs have no list. That they say so is an answer, and all that is needed
          * where the config names the models. */
         return n->side == SIDE_OUTSIDE && b->n_models > 0 && err->code == ERROR_NOT_FOUND;
     /* llama.cpp's /props may be switched off; the list is enough then. */
     if (n->engine == ENGINE_LLAMACPP &&
-        !ask(f, n, b, "GET", "/props", VIEW_NONE, timeout_ms, a, &more, &ignored))
+        !node_ask(f, n, b, "GET", "/props", VIEW_NONE, timeout_ms, a, &more, &ignored))
         more = VIEW_NONE;
     return models_from_openai(list, more, out, err);
 }
@@ -136,7 +57,9 @@ struct node_models *probe_models(struct fleet *f, struct node *n,
     } else {
         atomic_store(&out->refs, 1);
         out->arena = kept;
-        if (!ask_models(f, n, backend, timeout_ms, scratch, out, err))
+        if (ask_models(f, n, backend, timeout_ms, scratch, out, err))
+            engine_facts_ask(f, n, backend, timeout_ms, scratch, out);
+        else
             out = NULL;
     }
     arena_free(scratch);
@@ -159,8 +82,8 @@ bool probe_completion(struct fleet *f, struct node *n, const struct config_backe
     buf_append(&body, embeds ? VIEW(",\"input\":\"ping\"}")
                              : VIEW(",\"max_tokens\":1,\"messages\":"
                                     "[{\"role\":\"user\",\"content\":\"ping\"}]}"));
-    bool ok = ask(f, n, backend, "POST", embeds ? "/v1/embeddings" : "/v1/chat/completions",
-                  buf_view(&body), timeout_ms, a, &answer, err);
+    bool ok = node_ask(f, n, backend, "POST", embeds ? "/v1/embeddings" : "/v1/chat/completions",
+                       buf_view(&body), timeout_ms, a, &answer, err);
     buf_done(&body);
     arena_free(a);
     return ok;
@@ -168,13 +91,14 @@ bool probe_completion(struct fleet *f, struct node *n, const struct config_backe
 
 /* ---- the prober ---------------------------------------------------------------------------- */
 
-/* One node under the prober's eye; a task. */
+/* One node under the prober's eye; a task that looks at it, another that reads its load. */
 struct watch {
     struct prober *prober;
     struct node *node;
     const struct config_backend *backend;
-    struct task *task;
-    bool counted; /* among `unknown` */
+    struct task *task, *load_task;
+    int64_t refused_since_ns; /* loading.h */
+    bool counted;             /* among `unknown` */
 };
 
 struct prober {
@@ -257,6 +181,11 @@ static bool probe_open(struct watch *w, struct error *err)
     return ok;
 }
 
+static bool is_loading(struct watch *w, const struct error *why)
+{
+    return loading_found(w->prober->fleet, w->node, w->backend, why, &w->refused_since_ns);
+}
+
 static void look(struct watch *w)
 {
     struct prober *p = w->prober;
@@ -267,13 +196,21 @@ static void look(struct watch *w)
         probe_models(p->fleet, w->node, w->backend, MODELS_TIMEOUT_MS, &err);
     if (!models && err.code == ERROR_NOT_INSIDE && !p->stopping)
         p->ears.not_inside(w->node, &err, p->ears.arg);
+    bool was_loading = atomic_load(&w->node->loading);
+    bool loading = !models && is_loading(w, &err);
+    bool news = node_set_loading(w->node, loading);
+    if (!models && was_loading && !loading) /* it did not come up */
+        (void)node_failed(w->node, &err, 1, 0);
+    if (models)
+        w->refused_since_ns = 0;
+    if (models && node_set_models(w->node, models)) {
+        fleet_refresh(p->fleet);
+        news = true;
+    }
+    if (news && !p->stopping)
+        p->ears.changed(w->node, p->ears.arg);
     if (!models)
         return;
-    if (node_set_models(w->node, models)) {
-        fleet_refresh(p->fleet);
-        if (!p->stopping)
-            p->ears.changed(w->node, p->ears.arg);
-    }
     if (was_open && probe_open(w, &err)) {
         node_succeeded(w->node);
         if (!p->stopping)
@@ -286,11 +223,57 @@ static bool wants_look(const struct watch *w, bool first)
 {
     bool open = atomic_load(&w->node->open);
 
+    if (atomic_load(&w->node->duty) == DUTY_DRAIN)
+        return false; /* it may be switched off */
     if (atomic_load(&w->node->not_before_ns) > loop_now_ns())
         return false; /* it asked to be left alone until then */
     if (w->node->side == SIDE_INSIDE || open)
         return true;
     return w->backend->n_models == 0 && first;
+}
+
+static void task_ended(struct prober *p)
+{
+    if (--p->running == 0 && p->stopping)
+        prober_done(p);
+}
+
+/* A node that is open or loading is left to its probe, one that rests to its operator. */
+static void watch_load(void *arg)
+{
+    struct watch *w = arg;
+    struct prober *p = w->prober;
+    int64_t interval_ms = fleet_config(p->fleet)->load_interval_ms;
+    struct load_reader reader = {0};
+    struct node_load load;
+    struct error err;
+
+    while (!p->stopping && !task_cancelled()) {
+        int64_t next_ns = loop_now_ns() + interval_ms * NS_PER_MS;
+        if (!atomic_load(&w->node->open) && !atomic_load(&w->node->loading) &&
+            atomic_load(&w->node->duty) != DUTY_DRAIN &&
+            load_read(&reader, p->fleet, w->node, w->backend, &load, &err))
+            node_set_load(w->node, &load, interval_ms * LOAD_COUNTS);
+        if (task_park(next_ns, TASK_CANCELLABLE) == WAIT_CANCELLED)
+            break;
+    }
+    w->load_task = NULL;
+    task_ended(p);
+}
+
+/* Behind the first look, so that both need one connection. */
+static void start_load(struct watch *w)
+{
+    if (w->prober->stopping || !load_can_be_read(w->node))
+        return;
+    w->load_task = task_spawn(loop_current(), "load", watch_load, w);
+    w->prober->running += w->load_task != NULL;
+}
+
+static int64_t pause_ms(const struct node *n, const struct config *c)
+{
+    int64_t pause = atomic_load(&n->open) ? c->breaker_open_ms : c->probe_interval_ms;
+    return atomic_load(&n->loading) && pause > LOADING_PAUSE_MS ? LOADING_PAUSE_MS : pause;
 }
 
 static void watch_node(void *arg)
@@ -303,10 +286,12 @@ static void watch_node(void *arg)
     while (!p->stopping && !task_cancelled()) {
         if (wants_look(w, first))
             look(w);
-        if (first)
+        if (first) {
             first_look_done(w);
+            start_load(w);
+        }
         first = false;
-        int64_t pause = atomic_load(&w->node->open) ? c->breaker_open_ms : c->probe_interval_ms;
+        int64_t pause = pause_ms(w->node, c);
         /* An open breaker is noticed within a second: the pause is cut into such pieces. */
         for (int64_t slept = 0; slept < pause && !p->stopping; slept += 1000) {
             bool was_open = atomic_load(&w->node->open);
@@ -319,8 +304,16 @@ static void watch_node(void *arg)
         }
     }
     w->task = NULL;
-    if (--p->running == 0 && p->stopping)
-        prober_done(p);
+    task_ended(p);
+}
+
+static void start_watch(struct watch *w)
+{
+    w->task = task_spawn(loop_current(), "probe", watch_node, w);
+    if (w->task)
+        w->prober->running++;
+    else
+        first_look_done(w);
 }
 
 struct prober *prober_start(struct fleet *f, const struct prober_ears *ears)
@@ -351,13 +344,8 @@ struct prober *prober_start(struct fleet *f, const struct prober_ears *ears)
     }
     if (p->unknown == 0)
         fleet_set_known(f);
-    for (unsigned i = 0; i < p->n; i++) {
-        p->watches[i].task = task_spawn(loop_current(), "probe", watch_node, &p->watches[i]);
-        if (p->watches[i].task)
-            p->running++;
-        else
-            first_look_done(&p->watches[i]);
-    }
+    for (unsigned i = 0; i < p->n; i++)
+        start_watch(&p->watches[i]);
     return p;
 }
 
@@ -370,7 +358,10 @@ void prober_stop(struct prober *p)
         prober_done(p);
         return;
     }
-    for (unsigned i = 0; i < p->n; i++)
+    for (unsigned i = 0; i < p->n; i++) {
         if (p->watches[i].task)
             task_cancel(p->watches[i].task);
+        if (p->watches[i].load_task)
+            task_cancel(p->watches[i].load_task);
+    }
 }

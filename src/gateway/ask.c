@@ -103,7 +103,7 @@ static void book(struct exchange *x, struct asking *k, bool ok, int64_t share_ns
     if (ok)
         node_succeeded(k->node);
     else if (error_info(x->error.code)->may_fail_over && x->error.code != ERROR_GATE &&
-             node_failed(k->node, x->config->breaker_failures, 0))
+             node_failed(k->node, &x->error, x->config->breaker_failures, 0))
         log_node_opened(k->node, &x->error);
 }
 

@@ -204,7 +204,8 @@ static enum outcome conclude(struct exchange *x, struct attempt *t, enum deliver
     stats_attempt_failed(&x->gateway->stats, t->candidate->backend_name, n->side);
     if (x->error.code == ERROR_NOT_INSIDE)
         log_node_not_inside(n, &x->error);
-    if (blames_node(x, t) && node_failed(n, x->config->breaker_failures, t->retry_after_ms))
+    if (blames_node(x, t) &&
+        node_failed(n, &x->error, x->config->breaker_failures, t->retry_after_ms))
         log_node_opened(n, &x->error);
     x->retry_after_ms = t->retry_after_ms;
     return result == DELIVER_FAILED ? OUTCOME_NEXT : OUTCOME_FINAL;

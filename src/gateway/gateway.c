@@ -1,8 +1,9 @@
 #include "gateway/gateway.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "gateway/connection.h"
-#include "gateway/log.h"
+#include "gateway/watch.h"
 #include "run/task.h"
 #include "run/tls.h"
 
@@ -48,39 +49,6 @@ const char *gateway_health(struct gateway *g, int *ret_status)
     }
     *ret_status = 200;
     return "ok";
-}
-
-/* ---- what is going on, for the operator ------------------------------------------------------ */
-
-static void node_changed(struct node *n, void *arg)
-{
-    struct node_models *m = node_models_ref(n);
-    struct buf names = BUF_MAX(512);
-    (void)arg;
-
-    log_remote_models(n, m);
-
-    for (unsigned i = 0; m && i < m->n && i < 8; i++) {
-        buf_append(&names, i ? VIEW(",") : VIEW(""));
-        buf_append(&names, m->models[i].name);
-    }
-    log_info("node", "backend=%.*s node=%.*s state=%s models=%.*s%s", VIEW_ARG(n->backend),
-             VIEW_ARG(n->text), atomic_load(&n->open) ? "open" : "up", VIEW_ARG(buf_view(&names)),
-             m && m->n > 8 ? ",..." : "");
-    buf_done(&names);
-    node_models_unref(m);
-}
-
-static void node_not_inside(struct node *n, const struct error *why, void *arg)
-{
-    (void)arg;
-    log_node_not_inside(n, why);
-}
-
-static struct prober *watch_nodes(struct fleet *f)
-{
-    return prober_start(
-        f, &(struct prober_ears){.changed = node_changed, .not_inside = node_not_inside});
 }
 
 /* ---- housekeeping of each loop --------------------------------------------------------------- */
@@ -165,7 +133,8 @@ static bool replace(struct gateway *g, struct config *next, struct error *err)
     fleet_unref(before);
     if (!ok || !(f = fleet_new(next, err)))
         return false;
-    struct prober *prober = watch_nodes(f);
+    duties_apply(g->duties);
+    struct prober *prober = watch_nodes(g, f);
     if (!prober) {
         fleet_unref(f);
         return error_set(err, ERROR_NO_MEMORY, "no memory to watch the nodes");
@@ -360,6 +329,18 @@ static void preload_trust(const struct config *c)
             }
 }
 
+static bool open_duties(struct gateway *g, struct view ledger_path, struct error *err)
+{
+    struct buf path = BUF_MAX(8192);
+
+    buf_printf(&path, "%.*s.nodes", VIEW_ARG(ledger_path));
+    g->duties = duties_open(buf_view(&path), err);
+    buf_done(&path);
+    if (g->duties)
+        duties_apply(g->duties);
+    return g->duties != NULL;
+}
+
 static bool prepare(struct gateway *g, struct config *c, const struct gateway_sockets *sockets,
                     listener_serve_fn *admin_serve, struct error *err)
 {
@@ -384,7 +365,7 @@ static bool prepare(struct gateway *g, struct config *c, const struct gateway_so
     if (!g->ledger)
         return false;
     g->fleet = fleet_new(c, err);
-    if (!g->fleet)
+    if (!g->fleet || !open_duties(g, c->ledger_path, err))
         return false;
     for (unsigned i = 0; i < g->n_loops; i++)
         loop_on_turn(g->loops[i], flush_ledger, g);
@@ -416,7 +397,7 @@ static void begin(void *arg)
         drain(g);
         return;
     }
-    g->prober = watch_nodes(g->fleet);
+    g->prober = watch_nodes(g, g->fleet);
     preload_trust(fleet_config(g->fleet));
     attend(g);
 }
@@ -427,6 +408,7 @@ static void close_all(struct gateway *g)
     ledger_close(g->ledger);
     answers_done(&g->answers);
     fleet_unref(g->fleet);
+    duties_close(g->duties);
     node_free_all();
     for (unsigned i = 0; i < g->n_loops; i++) {
         inspect_memory_free(g->memories[i]);

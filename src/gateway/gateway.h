@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "fleet/duties.h"
 #include "fleet/probe.h"
 #include "gateway/answers.h"
 #include "gateway/stats.h"
@@ -25,11 +26,13 @@ struct gateway {
     struct listener listener, admin_listener;
     struct ledger *ledger;
     struct prober *prober;
+    struct duties *duties; /* loop 0 only */
     struct stats stats;
     struct answers answers;
     atomic_bool draining;
     int64_t started_wall_ms;
     _Atomic(uint64_t) reloads, reloads_refused;
+    uint64_t differences_told; /* of the nodes' models; loop 0 only */
     atomic_bool ledger_failed; /* it was said in the log, and its recovery was not yet */
 
     pthread_mutex_t mutex; /* for `fleet` */

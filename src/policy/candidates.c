@@ -4,6 +4,7 @@
 struct losses {
     const struct policy_model *largest; /* of those that were too small; NULL: none was */
     unsigned needs;                     /* bits that models lacked */
+    bool out_of_service;                /* one that would have done */
 };
 
 struct walk {
@@ -160,10 +161,14 @@ static void add_side(struct walk *w, const struct policy_fleet *fleet, enum side
         const struct policy_backend *b = &fleet->backends[i];
         if (b->side != side || b->available != available)
             continue;
-        if (barred.n)
+        if (barred.n) {
             skip(w, b, VIEW_NONE, barred);
-        else
+        } else if (b->out_of_service) {
+            w->losses.out_of_service |= fitting_model(w, b) != NULL;
+            skip(w, b, VIEW_NONE, VIEW("taken out of service"));
+        } else {
             add(w, b, first);
+        }
     }
 }
 
@@ -171,6 +176,11 @@ static bool nothing_fits(const struct walk *w, struct error *err)
 {
     const struct inspect_facts *facts = w->question->facts;
     const struct policy_model *largest = w->losses.largest;
+    if (w->losses.out_of_service) {
+        error_set(err, ERROR_NO_BACKEND,
+                  "Every backend that could answer is taken out of service.");
+        return error_hint(err, "`weir nodes` shows them, `weir node resume NAME` takes one back.");
+    }
     if (largest) {
         uint32_t prompt = facts->tokens_by_family[largest->family];
         uint32_t needed = inspect_window(facts, largest->family);

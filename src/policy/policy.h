@@ -22,6 +22,8 @@ struct policy_model {
     bool loaded;               /* in the engine's memory now */
     bool remote;               /* an inside engine passes it on to somebody else's servers */
     enum tokens_family family; /* of its name: whose count of the prompt its window must hold */
+    struct view digest;        /* tells its weights from others of that name; empty: not known */
+    bool abilities_told;       /* by the engine itself, of this digest */
 };
 
 /* A backend as the fleet sees it now. */
@@ -33,6 +35,7 @@ struct policy_backend {
     bool available;              /* some node's breaker is closed and none asked us to wait */
     struct policy_model *models; /* in the order of preference */
     unsigned n_models;
+    bool out_of_service; /* every node is, by the operator: nothing is left to try */
 };
 
 struct policy_fleet {

@@ -50,6 +50,19 @@ def free_port():
             return port
 
 
+METRICS = {
+    "vllm": """# TYPE vllm:num_requests_running gauge
+vllm:num_requests_running{{engine="0",model_name="fake-model"}} {running}
+vllm:num_requests_waiting{{engine="0",model_name="fake-model"}} {queued}
+vllm:kv_cache_usage_perc{{engine="0",model_name="fake-model"}} {kv}
+""",
+    "llamacpp": """# TYPE llamacpp:requests_processing gauge
+llamacpp:requests_processing {running}
+llamacpp:requests_deferred {queued}
+""",
+}
+
+
 class Exchange(wire.Request):
     """A chat request, and what became of it."""
 
@@ -224,6 +237,11 @@ class Upstream:
         self.probe_delay = 0
         self.lists = True    # False: there is no /v1/models
         self.moved = None    # a Location: probes are answered 302
+        self.load = {"running": 0, "queued": 0, "kv": 0.0}  # what it says of itself
+        self.switched_off = ()  # of /metrics and /slots: answered 501, as llama.cpp does
+        self.version = "0.17.4"
+        self.digest = "6cf97aa9ab2e"
+        self.capabilities = None  # what Ollama says of each model; None: by its name
         self.remote = {}     # what /api/tags says beyond the usual, by model
         self.reset()
         self._script = Auto()
@@ -429,6 +447,16 @@ class Upstream:
         if self.moved:
             return wire.head(302, [("content-length", 0), ("location", self.moved)], "Found")
         path = request.path
+        if path in self.switched_off:
+            return json_answer(501, wire.error("not supported", "not_supported_error"),
+                               reason="Not Implemented")[0]
+        if path == "/metrics" and self.engine in METRICS:
+            return json_answer(200, METRICS[self.engine].format(**self.load).encode())[0]
+        if path == "/slots" and self.engine == "llamacpp":
+            tokens = int(1000 * self.load["kv"])
+            slots = [{"id": i, "n_ctx": 1000, "n_prompt_tokens": tokens,
+                      "is_processing": i < self.load["running"]} for i in range(4)]
+            return json_answer(200, slots)[0]
         if path == "/v1/models" and self.lists and self.engine == "anthropic":
             data = [{"type": "model", "id": m, "display_name": m,
                      "created_at": "2025-02-19T00:00:00Z"} for m in self.models]
@@ -445,7 +473,7 @@ class Upstream:
                 data.append(model)
             return json_answer(200, {"object": "list", "data": data})[0]
         if self.engine == "ollama":
-            listed = [{"name": m, "model": m, "size": 1, "digest": "6cf97aa9ab2e",
+            listed = [{"name": m, "model": m, "size": 1, "digest": self.digest,
                        "modified_at": "2026-11-24T06:17:03Z",
                        "details": {"parent_model": "", "format": "gguf", "family": "llama",
                                    "families": ["llama"], "parameter_size": "134.52M",
@@ -453,7 +481,7 @@ class Upstream:
             if path == "/":
                 return json_answer(200, b"Ollama is running")[0]
             if path == "/api/version":
-                return json_answer(200, {"version": "0.17.4"})[0]
+                return json_answer(200, {"version": self.version})[0]
             if path == "/api/tags":
                 listed = [{**m, **self.remote.get(m["name"], {})} for m in listed]
                 return json_answer(200, {"models": listed})[0]
@@ -464,10 +492,15 @@ class Upstream:
                     del model["modified_at"]
                 return json_answer(200, {"models": shown if self.loaded else []})[0]
             if path == "/api/show":
-                return json_answer(200, {"capabilities": ["completion", "tools"],
+                embeds = any(word in request.json["model"] for word in ("embed", "minilm", "bge"))
+                by_name = ["embedding"] if embeds else ["completion", "tools", "vision"]
+                return json_answer(200, {"capabilities": self.capabilities or by_name,
                                          "model_info": {"llama.context_length": 8192}})[0]
         if self.engine == "llamacpp" and path == "/props":
-            return json_answer(200, {"default_generation_settings": {"n_ctx": self.window}})[0]
+            return json_answer(200, {"default_generation_settings": {"n_ctx": self.window},
+                                     "total_slots": 4, "build_info": self.version})[0]
+        if self.engine == "vllm" and path == "/version":
+            return json_answer(200, {"version": self.version})[0]
         if path == "/health":
             return json_answer(200, {"status": "ok"})[0]
         return json_answer(404, wire.error("Not found", "invalid_request_error"),

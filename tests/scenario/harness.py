@@ -73,7 +73,7 @@ def config_of(*backends, **more):
                      "total": "10s", "drain": "5s", "client_stall": "2s", "keepalive": "20s",
                      "head": "2s", "body": "5s"},
         "breaker": {"failures": 3, "open": "30s"},
-        "health": {"interval": "30s"},
+        "health": {"interval": "30s", "load_interval": "30s"},
     }
     for key, value in more.items():
         if isinstance(value, dict) and isinstance(config.get(key), dict):

@@ -18,7 +18,8 @@ def real(start, engine, managed):
     return start(backend("lab", "inside", engine, models=[], **SLOW),
                  backend("managed", "outside", managed.url, engine="openai", key=managed.key,
                          models=["gpt-5-mini"]),
-                 timeouts=SLOW, breaker={"open": "500ms"}, health={"interval": "300ms"})
+                 timeouts=SLOW, breaker={"open": "500ms"},
+                 health={"interval": "300ms", "load_interval": "200ms"})
 
 
 def test_plain(real, engine):
@@ -73,6 +74,30 @@ def test_a_client_that_leaves_frees_the_engine(real):
 def test_the_engines_models_are_listed(real, engine):
     names = {m.id for m in real.sdk().models.list()}
     assert any(engine.models[0] in n for n in names)
+
+
+def test_what_the_engine_says_of_itself(real, engine):
+    def node():
+        return next(n for n in json.loads(real.run("nodes", "--json").stdout)["nodes"]
+                    if n["side"] == "inside")
+    known = eventually(lambda: node() if node()["load_age_ms"] is not None else None, 20)
+    assert known["version"] and known["state"] == "up"
+    model = next(m for m in known["models"] if engine.models[0] in m["name"])
+    assert model["window"] > 0
+    stream = real.sdk().chat.completions.create(
+        model="auto", messages=[{"role": "user", "content": "Tell a long story."}],
+        max_tokens=300, stream=True)
+    for _ in stream:
+        break
+    if engine.engine == "ollama":
+        assert model["digest"]
+        eventually(lambda: node()["loaded"] >= 1, 20)
+    else:
+        eventually(lambda: node()["running"] == 1 and node()["queued"] == 0, 20)
+        eventually(lambda: 0 < node()["kv_use"] < 1, 20)
+    stream.close()
+    if engine.engine != "ollama":
+        eventually(lambda: node()["running"] == 0, 20)
 
 
 def test_completions(real, engine):

@@ -140,7 +140,8 @@ def test_upstream_connections_are_kept(pair, lab):
         for turn in range(12):
             client.send(request(chat(stream=turn % 2 == 0)))
             assert client.response().status == 200
-    assert len({id(c.connection) for c in lab.chats}) == 1
+    # a second one where Weir read the node's load over the first at that moment
+    assert len({id(c.connection) for c in lab.chats}) <= 2
 
 
 # the first event that counts

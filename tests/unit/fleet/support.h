@@ -66,6 +66,7 @@ static inline bool node_lists(struct node *n, const char *json)
 
 static inline void node_fails(struct node *n, unsigned times, unsigned breaker)
 {
+    struct error why = {.code = ERROR_UPSTREAM_REFUSED, .text = "cannot connect"};
     for (unsigned i = 0; i < times; i++)
-        (void)node_failed(n, breaker, 0);
+        (void)node_failed(n, &why, breaker, 0);
 }

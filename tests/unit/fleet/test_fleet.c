@@ -127,13 +127,14 @@ static void test_availability(void **state)
 {
     struct fleet *f = fleet_of(TWO);
     struct arena *a = arena_new(1 << 20);
+    struct error why = {.code = ERROR_UPSTREAM_STATUS, .text = "429"};
     (void)state;
 
     assert_true(see(f, a, 0)->available);
     node_fails(node_of(f, 0, 0), 3, 3);
     assert_true(see(f, a, 0)->available); /* the other node is there */
     assert_int_equal(fleet_retry_at(f, 0), TIMER_NEVER);
-    (void)node_failed(node_of(f, 0, 1), 3, 60000);
+    (void)node_failed(node_of(f, 0, 1), &why, 3, 60000);
     assert_false(see(f, a, 0)->available);
     assert_true(see(f, a, 1)->available);
     assert_in_range(fleet_retry_at(f, 0), (uintmax_t)(clock_mono_ns() + 59 * NS_PER_S),
@@ -195,6 +196,7 @@ static void test_open_nodes_are_for_the_desperate(void **state)
 {
     struct fleet *f = fleet_of(TWO);
     struct node *first = node_of(f, 0, 0), *second = node_of(f, 0, 1);
+    struct error why = {.code = ERROR_UPSTREAM_STATUS, .text = "503"};
     uint64_t tried = 0;
     (void)state;
 
@@ -204,8 +206,8 @@ static void test_open_nodes_are_for_the_desperate(void **state)
     assert_ptr_equal(fleet_pick(f, 0, VIEW("m"), &tried, true), first);
     assert_null(fleet_pick(f, 0, VIEW("m"), &tried, true));
     /* Who asked us to wait is not asked, whoever is desperate. */
-    (void)node_failed(first, 3, 60000);
-    (void)node_failed(second, 3, 60000);
+    (void)node_failed(first, &why, 3, 60000);
+    (void)node_failed(second, &why, 3, 60000);
     tried = 0;
     assert_null(fleet_pick(f, 0, VIEW("m"), &tried, false));
     assert_null(fleet_pick(f, 0, VIEW("m"), &tried, true));

@@ -28,6 +28,8 @@ static void test_recorded_ollama(void **state)
     assert_int_equal(m->models[0].abilities, ABILITY_EMBEDDINGS);
     expect_model(m, 1, "smollm2:135m", 2048, true);
     assert_false(m->models[1].abilities & ABILITY_EMBEDDINGS);
+    expect_view(m->models[1].digest,
+                "c35ce3e0573c63cfd93bd12b26a36af21996bf35a6b86fef831011f0c0a8f3f7");
     node_models_unref(m);
 
     m = models_new();
@@ -69,6 +71,9 @@ static void test_recorded_llamacpp(void **state)
     m = models_new();
     assert_true(models_from_openai(buf_view(&list.body), buf_view(&props.body), m, &err));
     expect_model(m, 0, "smollm2-135m", 2048, true);
+    expect_view(m->models[0].digest, "Q4_1-96576768");
+    expect_view(m->version, "b0-unknown");
+    assert_int_equal(m->slots, 2);
     node_models_unref(m);
     golden_close(&list);
     golden_close(&props);

@@ -15,23 +15,34 @@ static void test_the_breaker(void **state)
 {
     struct fleet *f = fleet_of(ONE);
     struct node *n = node_of(f, 0, 0);
+    struct error why;
     (void)state;
 
+    error_quote(&why, ERROR_UPSTREAM_REFUSED, "it said", VIEW("my prompt"));
     assert_true(node_available(n, clock_mono_ns()));
-    assert_false(node_failed(n, 3, 0));
-    assert_false(node_failed(n, 3, 0));
+    assert_false(node_failed(n, &why, 3, 0));
+    assert_false(node_failed(n, &why, 3, 0));
     node_succeeded(n); /* only failures in a row count */
-    assert_false(node_failed(n, 3, 0));
-    assert_false(node_failed(n, 3, 0));
+    assert_false(node_failed(n, &why, 3, 0));
+    assert_false(node_failed(n, &why, 3, 0));
     assert_true(node_available(n, clock_mono_ns()));
-    assert_true(node_failed(n, 3, 0));
+    assert_string_equal(node_history(n).why, "first seen");
+    assert_int_equal(node_state(n, clock_mono_ns()), NODE_UP);
+    assert_true(node_failed(n, &why, 3, 0));
     assert_false(node_available(n, clock_mono_ns()));
-    assert_false(node_failed(n, 3, 0)); /* it opens once */
+    assert_int_equal(node_state(n, clock_mono_ns()), NODE_OPEN);
+    assert_string_equal(node_history(n).why, "failed too often in a row");
+    assert_int_equal(node_history(n).failures, 3);
+    assert_string_equal(n->last_error, "it said"); /* not the upstream's own words */
+    assert_false(node_failed(n, &why, 3, 0));      /* it opens once */
     assert_int_equal(atomic_load(&n->opened_total), 1);
     assert_int_equal(atomic_load(&n->failures_total), 6);
     node_succeeded(n);
     assert_true(node_available(n, clock_mono_ns()));
-    assert_false(node_failed(n, 3, 0)); /* and counts from the start again */
+    assert_string_equal(n->last_error, "");
+    assert_string_equal(node_history(n).why, "it answered again");
+    assert_in_range(node_history(n).changed_ms, clock_wall_ms() - 10000, clock_wall_ms());
+    assert_false(node_failed(n, &why, 3, 0)); /* and counts from the start again */
     fleet_unref(f);
 }
 
@@ -68,18 +79,19 @@ static void test_retry_after(void **state)
 {
     struct fleet *f = fleet_of(ONE);
     struct node *n = node_of(f, 0, 0);
+    struct error why = {.code = ERROR_UPSTREAM_STATUS, .text = "429"};
     int64_t now = clock_mono_ns();
     (void)state;
 
-    (void)node_failed(n, 3, 20000);
+    (void)node_failed(n, &why, 3, 20000);
     assert_false(node_available(n, now));
     assert_false(node_available(n, now + 19 * NS_PER_S));
     assert_true(node_available(n, clock_mono_ns() + 21 * NS_PER_S));
     node_succeeded(n); /* of a request that was sent before */
     assert_false(node_available(n, now + 19 * NS_PER_S));
-    (void)node_failed(n, 3, 1000); /* another one that asks for less */
+    (void)node_failed(n, &why, 3, 1000); /* another one that asks for less */
     assert_false(node_available(n, now + 19 * NS_PER_S));
-    (void)node_failed(n, 3, 0);
+    (void)node_failed(n, &why, 3, 0);
     assert_false(node_available(n, now + 19 * NS_PER_S));
     fleet_unref(f);
 }

@@ -189,6 +189,27 @@ static void what_is_down_comes_last(void **state)
     assert_string_equal(order(w), "[lab/qwen-7b] [desk/llama3:latest] [openai/gpt-5-mini]");
 }
 
+/* Unlike one that is down, it is not even tried when nothing else is left. */
+static void what_is_out_of_service_is_left_out(void **state)
+{
+    struct world *w = *state;
+    w->facts.task = TASK_EXTRACTION;
+    w->backends[1].available = false;
+    w->backends[1].out_of_service = true;
+    assert_true(decide(w));
+    assert_string_equal(order(w), "desk/llama3:latest openai/gpt-5-mini");
+    assert_string_equal(skipped(w), "lab: taken out of service");
+    /* the others are too small for it, or the other way round */
+    w->question.model = VIEW("inside");
+    prompt_of(w, 6000);
+    assert_false(decide(w));
+    assert_int_equal(w->err.code, ERROR_NO_BACKEND);
+    assert_non_null(strstr(w->err.text, "taken out of service"));
+    prompt_of(w, 20000);
+    assert_false(decide(w));
+    assert_int_equal(w->err.code, ERROR_PROMPT_TOO_LONG);
+}
+
 static void asked_models(void **state)
 {
     static const struct {
@@ -646,6 +667,7 @@ int main(void)
         CASE(matrix_places_each_task),
         CASE(the_other_side_stands_behind),
         CASE(what_is_down_comes_last),
+        CASE(what_is_out_of_service_is_left_out),
         CASE(asked_models),
         CASE(unknown_models),
         CASE(models_not_told_yet),

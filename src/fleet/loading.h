@@ -1,0 +1,11 @@
+/* Telling an engine that is still loading its model from one that is dead. */
+#pragma once
+
+#include "fleet/fleet.h"
+
+/* Whether the look at the node that failed for `why` found an engine that starts: llama.cpp says so
+ * (503, "Loading model"); of vLLM nothing listens before it is ready, so a refused connection, as
+ * long as that is no more than ten minutes old. `refused_since_ns` is the caller's, one a node, 0
+ * at first. Must run in a task. */
+bool loading_found(struct fleet *f, struct node *n, const struct config_backend *backend,
+                   const struct error *why, int64_t *refused_since_ns);

@@ -1,0 +1,79 @@
+/* An engine that starts, told from one that is dead: what needs no network. */
+#include "fleet/loading.h"
+
+#include "support.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define FLEET                                                                    \
+    "backends:\n"                                                                \
+    "  - {name: a, side: inside, engine: vllm, url: 'http://127.0.0.1:1'}\n"     \
+    "  - {name: b, side: inside, engine: ollama, url: 'http://127.0.0.1:1'}\n"   \
+    "  - {name: c, side: inside, engine: llamacpp, url: 'http://127.0.0.1:1'}\n" \
+    "  - {name: d, side: outside, engine: vllm, url: 'http://127.0.0.1:1'}\n"
+
+static struct error refused(int number)
+{
+    struct error e = {0};
+    error_set(&e, ERROR_UPSTREAM_REFUSED, "cannot connect: %s", strerror(number));
+    return e;
+}
+
+static bool found(struct fleet *f, unsigned backend, const struct error *why, int64_t *since)
+{
+    return loading_found(f, node_of(f, backend, 0), &fleet_config(f)->backends[backend], why,
+                         since);
+}
+
+static void test_vllm_listens_when_it_is_ready(void **state)
+{
+    struct fleet *f = fleet_of(FLEET);
+    struct error nobody = refused(ECONNREFUSED), gone = refused(EHOSTUNREACH);
+    struct error timeout = {.code = ERROR_UPSTREAM_TIMEOUT, .text = "no connection in time"};
+    int64_t since = 0, now = clock_mono_ns();
+    (void)state;
+
+    assert_true(found(f, 0, &nobody, &since));
+    assert_true(since >= now);
+    since = now - 590 * NS_PER_S;
+    assert_true(found(f, 0, &nobody, &since));
+    since = now - 601 * NS_PER_S;
+    assert_false(found(f, 0, &nobody, &since)); /* it is dead after all */
+    assert_false(found(f, 0, &nobody, &since)); /* and stays so */
+    assert_false(found(f, 0, &gone, &since));
+    assert_false(found(f, 0, &timeout, &since));
+    assert_true(found(f, 0, &nobody, &since)); /* the machine came back, and begins anew */
+    for (unsigned i = 1; i < 4; i++)
+        assert_false(found(f, i, &nobody, &since)); /* the others answer from the start */
+    fleet_unref(f);
+    node_free_all();
+}
+
+static void test_a_loading_node_is_the_last_resort(void **state)
+{
+    struct fleet *f = fleet_of(FLEET);
+    struct node *n = node_of(f, 0, 0);
+    uint64_t tried = 0;
+    (void)state;
+
+    assert_true(node_set_loading(n, true));
+    assert_false(node_set_loading(n, true));
+    assert_int_equal(node_state(n, clock_mono_ns()), NODE_LOADING);
+    assert_false(node_available(n, clock_mono_ns()));
+    assert_null(fleet_pick(f, 0, VIEW("m"), &tried, false));
+    assert_ptr_equal(fleet_pick(f, 0, VIEW("m"), &tried, true), n);
+    node_succeeded(n);
+    assert_int_equal(node_state(n, clock_mono_ns()), NODE_UP);
+    fleet_unref(f);
+    node_free_all();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_vllm_listens_when_it_is_ready),
+        cmocka_unit_test(test_a_loading_node_is_the_last_resort),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
