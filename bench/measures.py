@@ -195,6 +195,22 @@ def sync_full(bench):
     yield Row("  and latency at 200/s, p50", "ms", None, wait_f - wait_n)
 
 
+def perimeter(bench):
+    """Requests to both sides; only what leaves is looked through, twice."""
+    if not bench.has_weir:
+        return
+    for size, name in ((400, "400 B"), (4096, "4 KB")):
+        found = {}
+        for on in (False, True):
+            proxy = bench.kinds[1](bench, perimeter=on)
+            proxy.wait_first_answer()
+            cpu = bench.load(proxy, "closed", conns=64, settle_ms=300, measure_ms=bench.ms(1500),
+                             bytes=size)
+            found[on] = per(cpu, "requests")
+            proxy.stop()
+        yield Row(f"the perimeter adds CPU, {name}", "us", None, found[True] - found[False])
+
+
 # By how the name begins, in us.
 MICRO_BARS = {"json": 4, "plan": 12, "ledger": 9, "translate": 15, "event": 1.5, "trial": 1.5,
               "plain-scan": 80, "scan-and-gate 4 KB, p50": 500, "scan-and-gate 4 KB, p99": 1000,
@@ -212,4 +228,5 @@ def micro(bench):
 
 
 MEASURES = {f.__name__: f for f in (request_cpu, stream_events, burst_events, latency, first_event,
-                                    thousand_streams, start, memory, loops, sync_full, micro)}
+                                    thousand_streams, start, memory, loops, sync_full, perimeter,
+                                    micro)}

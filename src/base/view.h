@@ -60,7 +60,7 @@ static inline bool view_eq_nocase(struct view a, struct view b)
 
 static inline bool view_starts(struct view v, struct view prefix)
 {
-    return v.n >= prefix.n && memcmp(v.p, prefix.p, prefix.n) == 0;
+    return v.n >= prefix.n && (prefix.n == 0 || memcmp(v.p, prefix.p, prefix.n) == 0);
 }
 
 static inline bool view_ends(struct view v, struct view suffix)
