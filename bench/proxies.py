@@ -225,7 +225,7 @@ class Weir(Proxy):
                  else f"http://127.0.0.1:{self.bench.up_port}")
         conf = self.dir / "weir.yaml"
         # The relay is measured as nginx is, without looking into what passes. What the perimeter
-        # adds is a measure of its own; the tagger sees names in the made-up prose, so all may leave.
+        # adds is a measure of its own; the tagger sees names in the made-up prose: all may leave.
         looks = "{modes: {DEFAULT: allow}}" if perimeter else "{presets: []}"
         conf.write_text(WEIR.format(cloud=cloud, sync=f", sync: {sync}" if sync else "",
                                     perimeter=looks, **self.values(loops)))
