@@ -231,7 +231,8 @@ class Upstream:
         """`tls`: (certificate file, key file). `window`: what Ollama's /api/ps shows."""
         self.engine, self.models, self.tls = engine, list(models), tls
         self.window, self.loaded = window, loaded
-        self.host, self.port = host, port
+        # Not the kernel's choice: that port could be a client's while this upstream is down.
+        self.host, self.port = host, port or free_port()
         self.lock = threading.Lock()
         self.healthy = True  # False: probes are answered 503
         self.probe_delay = 0

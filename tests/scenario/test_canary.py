@@ -7,6 +7,7 @@ canary`: 10,000).
 import base64
 import concurrent.futures
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -140,8 +141,9 @@ class Chaos(threading.Thread):
         self.done = {"kill": 0, "reload": 0, "memory": 0, "fault": 0}
 
     def run(self):
-        while not self.over.wait(self.rng.uniform(0.02, 0.15)):
-            kind = self.rng.choice(list(self.done))
+        for kind in itertools.cycle(self.done):  # in turn, so that a short run has all of them
+            if self.over.wait(self.rng.uniform(0.02, 0.15)):
+                break
             with contextlib.suppress(OSError, ProcessLookupError):
                 getattr(self, kind)()
                 self.done[kind] += 1
