@@ -90,11 +90,6 @@ static uint32_t classes_of_mode(const struct plan *plan, uint32_t classes, enum 
     return bits;
 }
 
-uint32_t screen_classes(const struct exchange *x, uint32_t classes, enum data_mode mode)
-{
-    return classes_of_mode(x->plan, classes, mode);
-}
-
 uint32_t screen_forbidden(const struct exchange *x)
 {
     uint32_t classes = x->config->perimeter.classes;

@@ -48,8 +48,6 @@ bool screen_scan(struct exchange *x, struct view body, bool tagger,
 bool screen_remember(struct exchange *x, const struct findings *findings) MUST_CHECK;
 /* The classes of data that may not go outside as they are. */
 uint32_t screen_forbidden(const struct exchange *x);
-/* Those of `classes` for which the plan has this mode. */
-uint32_t screen_classes(const struct exchange *x, uint32_t classes, enum data_mode mode);
 
 /* What the gate needs to know. */
 struct egress_pass screen_pass(const struct exchange *x, struct view credential);
