@@ -172,6 +172,13 @@ static void account(struct scan *s, uint32_t at)
         scan_hit(s, at, end, DATA_USERNAME, FINDING_CUE, 65, NULL);
 }
 
+/* Whether just these bytes say what stands behind them: "Ada Miller, MRN 482". */
+static bool is_cue(const struct scan *s, uint32_t start, uint32_t end)
+{
+    unsigned i = scan_cue_from(s, start);
+    return i < s->n_cues && s->cues[i].start == start && s->cues[i].end == end;
+}
+
 /* The rest of a list: "Ana Ruiz, J. Ortiz and Lee, Min; Knight, Anthony". */
 static void more_names(struct scan *s, uint32_t at)
 {
@@ -186,7 +193,7 @@ static void more_names(struct scan *s, uint32_t at)
             if (strncmp(p + at, joints[i], strlen(joints[i])) == 0)
                 next = at + (uint32_t)strlen(joints[i]);
         end = name_end(scan_text(s), next, &words);
-        if (next == at || words == 0 || end - next < 3)
+        if (next == at || words == 0 || end - next < 3 || is_cue(s, next, end))
             return;
         scan_hit(s, next, end, DATA_PERSON, FINDING_CUE, 65, NULL);
         at = end;

@@ -117,3 +117,9 @@ def test_the_end_users_name_is_no_cue():
     assert scan("-", text=json.dumps(body)).returncode == 0
     body["user"] = "bob@northfield.org"
     assert b"EMAIL" in scan("-", text=json.dumps(body)).stdout
+
+
+def test_a_cue_behind_a_name_is_no_name():
+    text = "Patient name: Ada Miller, MRN 48213377, and Jonas Weber."
+    assert spans(text, json.loads(scan("-", "--json", text=text).stdout)) == {
+        ("PERSON", "Ada Miller"), ("MEDICAL_RECORD_NUMBER", "48213377"), ("PERSON", "Jonas Weber")}
