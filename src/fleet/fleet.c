@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { VIEW_ARENA_BYTES = 4 << 20, MAX_NODES = 64, OLLAMA_UNLOADED_WINDOW = 4096 };
+enum { VIEW_ARENA_BYTES = 4 << 20, OLLAMA_UNLOADED_WINDOW = 4096 };
 
 /* Immutable, made anew when a node's models change. */
 struct view_of_backends {
@@ -16,7 +16,7 @@ struct view_of_backends {
 };
 
 struct backend {
-    struct node *nodes[MAX_NODES];
+    struct node *nodes[FLEET_MAX_NODES];
     unsigned n;
 };
 
@@ -58,7 +58,7 @@ struct fleet *fleet_new(struct config *config, struct error *err)
     }
     for (unsigned i = 0; i < config->n_backends; i++) {
         const struct config_backend *b = &config->backends[i];
-        for (unsigned k = 0; k < b->n_nodes && k < MAX_NODES; k++) {
+        for (unsigned k = 0; k < b->n_nodes && k < FLEET_MAX_NODES; k++) {
             struct node *n = node_get(b, &b->nodes[k], err);
             if (!n) {
                 fleet_unref(f);
@@ -168,7 +168,7 @@ static void add_named(struct policy_backend *b, const struct config_backend *c,
  * of them says so. */
 static struct policy_model *collect(const struct backend *from, struct arena *a, unsigned *ret_n)
 {
-    struct node_models *lists[MAX_NODES];
+    struct node_models *lists[FLEET_MAX_NODES];
     unsigned most = 0, n = 0;
 
     for (unsigned i = 0; i < from->n; i++) {
@@ -276,35 +276,40 @@ static bool has_model(struct node *n, struct view model)
     return has;
 }
 
-struct node *fleet_pick(const struct fleet *f, unsigned backend, struct view model, uint64_t *tried,
-                        bool desperate)
+static bool was_tried(const struct fleet_tried *tried, unsigned i)
 {
-    const struct backend *b = &f->backends[backend];
-    bool listed = f->config->backends[backend].n_models == 0;
+    return (tried->bits[i / 64] >> (i % 64) & 1) != 0;
+}
+
+struct node *fleet_pick(const struct fleet *f, const struct fleet_wish *wish,
+                        struct fleet_tried *tried)
+{
+    const struct backend *b = &f->backends[wish->backend];
+    bool listed = f->config->backends[wish->backend].n_models == 0;
     int64_t now = loop_now_ns();
-    unsigned best = MAX_NODES, fewest = 0;
+    unsigned best = FLEET_MAX_NODES, fewest = 0;
 
     for (unsigned i = 0; i < b->n; i++) {
         struct node *n = b->nodes[i];
         unsigned load = atomic_load_explicit(&n->in_flight, memory_order_relaxed);
-        if (*tried & (UINT64_C(1) << i))
+        if (was_tried(tried, i))
             continue;
         if (!node_serves(n) || atomic_load_explicit(&n->not_before_ns, memory_order_relaxed) > now)
             continue;
-        if (!desperate && (atomic_load_explicit(&n->open, memory_order_relaxed) ||
-                           atomic_load_explicit(&n->loading, memory_order_relaxed)))
+        if (!wish->desperate && (atomic_load_explicit(&n->open, memory_order_relaxed) ||
+                                 atomic_load_explicit(&n->loading, memory_order_relaxed)))
             continue;
-        if (best != MAX_NODES && load >= fewest)
+        if (best != FLEET_MAX_NODES && load >= fewest)
             continue;
         /* With one node, or names from the config, there is nothing to look up. */
-        if (listed && b->n > 1 && !has_model(n, model))
+        if (listed && b->n > 1 && !has_model(n, wish->model))
             continue;
         best = i;
         fewest = load;
     }
-    if (best == MAX_NODES)
+    if (best == FLEET_MAX_NODES)
         return NULL;
-    *tried |= UINT64_C(1) << best;
+    tried->bits[best / 64] |= UINT64_C(1) << (best % 64);
     return b->nodes[best];
 }
 

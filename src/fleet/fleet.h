@@ -9,6 +9,8 @@
 
 #include "fleet/node.h"
 
+#define FLEET_MAX_NODES 256 /* of one backend */
+
 struct fleet;
 
 /* Takes a reference to `config`. The nodes' models are not known yet. */
@@ -47,12 +49,23 @@ uint64_t fleet_each_difference(const struct fleet *f, fleet_difference_fn *told,
 bool fleet_known(const struct fleet *f);
 void fleet_set_known(struct fleet *f);
 
-/* The next node for an attempt at that backend and model: the one with the fewest requests in
- * flight among those that are available, have the model and were not tried (bit i of `tried` is
- * node i). With `desperate` also nodes that are loading or whose breaker is open, but never one out
- * of service. NULL: none. */
-struct node *fleet_pick(const struct fleet *f, unsigned backend, struct view model, uint64_t *tried,
-                        bool desperate);
+/* Nodes that one exchange has asked at a backend: bit i is node i. Zero it at first. */
+struct fleet_tried {
+    uint64_t bits[FLEET_MAX_NODES / 64];
+};
+
+/* What an attempt is looking for. */
+struct fleet_wish {
+    unsigned backend;
+    struct view model;
+    /* Also nodes that are loading or whose breaker is open, but never one out of service. */
+    bool desperate;
+};
+
+/* The next node for an attempt, which is then among the tried: the one with the fewest requests in
+ * flight among those that are available, have the model and were not tried. NULL: none. */
+struct node *fleet_pick(const struct fleet *f, const struct fleet_wish *wish,
+                        struct fleet_tried *tried);
 
 /* The earliest time (monotonic) at which a node of that backend that only asked us to wait may be
  * asked; TIMER_NEVER when there is none. */

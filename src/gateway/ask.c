@@ -139,12 +139,13 @@ bool ask_candidate(struct exchange *x, const struct ask *ask, struct arena *a,
                    struct view *ret_text)
 {
     unsigned backend = ask->candidate->backend;
-    uint64_t tried = 0;
+    struct fleet_wish wish = {backend, ask->candidate->model, false};
+    struct fleet_tried tried = {0};
     struct node *node;
 
     error_set(&x->error, ERROR_NO_BACKEND, "no node of %.*s can be asked for the %s",
               VIEW_ARG(ask->candidate->backend_name), ask->purpose);
-    while ((node = fleet_pick(x->fleet, backend, ask->candidate->model, &tried, false))) {
+    while ((node = fleet_pick(x->fleet, &wish, &tried))) {
         struct asking k = {.ask = ask,
                            .backend = &x->config->backends[backend],
                            .node = node,

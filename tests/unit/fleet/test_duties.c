@@ -8,6 +8,14 @@
     "  - {name: lab, side: inside, engine: vllm, nodes: ['http://a:1', 'http://b:2/x']}\n" \
     "  - {name: desk, side: inside, engine: vllm, url: 'http://a:1'}\n"
 
+static struct node *pick(struct fleet *f, const char *model, bool desperate,
+                         struct fleet_tried *tried)
+{
+    struct fleet_wish wish = {0, view_str(model), desperate};
+
+    return fleet_pick(f, &wish, tried);
+}
+
 static char path[64];
 
 static int setup(void **state)
@@ -148,15 +156,15 @@ static void test_running_requests_finish(void **state)
     struct fleet *f = fleet_of(FLEET);
     struct node *n = node_of(f, 0, 0);
     struct node_use running, next;
-    uint64_t tried = 0;
+    struct fleet_tried tried = {0};
     (void)state;
 
     assert_true(node_begin(n, &running));
     node_set_duty(n, DUTY_DRAIN);
     assert_int_equal(node_state(n, clock_mono_ns()), NODE_DRAINING);
     assert_false(node_begin(n, &next));
-    assert_ptr_equal(fleet_pick(f, 0, VIEW("m"), &tried, true), node_of(f, 0, 1));
-    assert_null(fleet_pick(f, 0, VIEW("m"), &tried, true));
+    assert_ptr_equal(pick(f, "m", true, &tried), node_of(f, 0, 1));
+    assert_null(pick(f, "m", true, &tried));
     node_end(&running, 0);
     assert_int_equal(node_state(n, clock_mono_ns()), NODE_DRAINED);
 

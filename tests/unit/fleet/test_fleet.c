@@ -10,6 +10,14 @@
     "  - {name: out, side: outside, engine: openai, url: 'https://api.test', models: " \
     "[gpt-5-mini]}\n"
 
+static struct node *pick(struct fleet *f, const char *model, bool desperate,
+                         struct fleet_tried *tried)
+{
+    struct fleet_wish wish = {0, view_str(model), desperate};
+
+    return fleet_pick(f, &wish, tried);
+}
+
 static int teardown(void **state)
 {
     (void)state;
@@ -150,21 +158,21 @@ static void test_the_least_busy_node_goes_first(void **state)
     struct fleet *f = fleet_of(TWO);
     struct node *first = node_of(f, 0, 0), *second = node_of(f, 0, 1);
     struct node_use a, b, c;
-    uint64_t tried = 0;
+    struct fleet_tried tried = {0};
     (void)state;
 
-    assert_ptr_equal(fleet_pick(f, 0, VIEW("m"), &tried, false), first);
-    assert_ptr_equal(fleet_pick(f, 0, VIEW("m"), &tried, false), second);
-    assert_null(fleet_pick(f, 0, VIEW("m"), &tried, false));
-    assert_int_equal(tried, 3);
+    assert_ptr_equal(pick(f, "m", false, &tried), first);
+    assert_ptr_equal(pick(f, "m", false, &tried), second);
+    assert_null(pick(f, "m", false, &tried));
+    assert_int_equal(tried.bits[0], 3);
     assert_true(node_begin(first, &a));
-    tried = 0;
-    assert_ptr_equal(fleet_pick(f, 0, VIEW("m"), &tried, false), second);
-    assert_int_equal(tried, 2);
-    assert_ptr_equal(fleet_pick(f, 0, VIEW("m"), &tried, false), first);
+    tried = (struct fleet_tried){0};
+    assert_ptr_equal(pick(f, "m", false, &tried), second);
+    assert_int_equal(tried.bits[0], 2);
+    assert_ptr_equal(pick(f, "m", false, &tried), first);
     assert_true(node_begin(second, &b) && node_begin(second, &c));
-    tried = 0;
-    assert_ptr_equal(fleet_pick(f, 0, VIEW("m"), &tried, false), first);
+    tried = (struct fleet_tried){0};
+    assert_ptr_equal(pick(f, "m", false, &tried), first);
     node_end(&a, 0);
     node_end(&b, 0);
     node_end(&c, 0);
@@ -175,20 +183,20 @@ static void test_only_nodes_that_have_the_model(void **state)
 {
     struct fleet *f = fleet_of(TWO);
     struct node *first = node_of(f, 0, 0), *second = node_of(f, 0, 1);
-    uint64_t tried = 0;
+    struct fleet_tried tried = {0};
     (void)state;
 
     node_lists(first, "{\"data\":[{\"id\":\"a\"}]}");
-    assert_ptr_equal(fleet_pick(f, 0, VIEW("b"), &tried, false), second); /* it did not say yet */
-    tried = 0;
+    assert_ptr_equal(pick(f, "b", false, &tried), second); /* it did not say yet */
+    tried = (struct fleet_tried){0};
     node_lists(second, "{\"data\":[{\"id\":\"b\"}]}");
-    assert_ptr_equal(fleet_pick(f, 0, VIEW("a"), &tried, false), first);
-    assert_null(fleet_pick(f, 0, VIEW("a"), &tried, true));
-    tried = 0;
-    assert_ptr_equal(fleet_pick(f, 0, VIEW("b"), &tried, false), second);
-    tried = 0;
-    assert_null(fleet_pick(f, 0, VIEW("c"), &tried, false));
-    assert_int_equal(tried, 0);
+    assert_ptr_equal(pick(f, "a", false, &tried), first);
+    assert_null(pick(f, "a", true, &tried));
+    tried = (struct fleet_tried){0};
+    assert_ptr_equal(pick(f, "b", false, &tried), second);
+    tried = (struct fleet_tried){0};
+    assert_null(pick(f, "c", false, &tried));
+    assert_int_equal(tried.bits[0], 0);
     fleet_unref(f);
 }
 
@@ -197,20 +205,20 @@ static void test_open_nodes_are_for_the_desperate(void **state)
     struct fleet *f = fleet_of(TWO);
     struct node *first = node_of(f, 0, 0), *second = node_of(f, 0, 1);
     struct error why = {.code = ERROR_UPSTREAM_STATUS, .text = "503"};
-    uint64_t tried = 0;
+    struct fleet_tried tried = {0};
     (void)state;
 
     node_fails(first, 3, 3);
-    assert_ptr_equal(fleet_pick(f, 0, VIEW("m"), &tried, false), second);
-    assert_null(fleet_pick(f, 0, VIEW("m"), &tried, false));
-    assert_ptr_equal(fleet_pick(f, 0, VIEW("m"), &tried, true), first);
-    assert_null(fleet_pick(f, 0, VIEW("m"), &tried, true));
+    assert_ptr_equal(pick(f, "m", false, &tried), second);
+    assert_null(pick(f, "m", false, &tried));
+    assert_ptr_equal(pick(f, "m", true, &tried), first);
+    assert_null(pick(f, "m", true, &tried));
     /* Who asked us to wait is not asked, whoever is desperate. */
     (void)node_failed(first, &why, 3, 60000);
     (void)node_failed(second, &why, 3, 60000);
-    tried = 0;
-    assert_null(fleet_pick(f, 0, VIEW("m"), &tried, false));
-    assert_null(fleet_pick(f, 0, VIEW("m"), &tried, true));
+    tried = (struct fleet_tried){0};
+    assert_null(pick(f, "m", false, &tried));
+    assert_null(pick(f, "m", true, &tried));
     fleet_unref(f);
 }
 

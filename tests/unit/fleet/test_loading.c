@@ -13,6 +13,14 @@
     "  - {name: c, side: inside, engine: llamacpp, url: 'http://127.0.0.1:1'}\n" \
     "  - {name: d, side: outside, engine: vllm, url: 'http://127.0.0.1:1'}\n"
 
+static struct node *pick(struct fleet *f, const char *model, bool desperate,
+                         struct fleet_tried *tried)
+{
+    struct fleet_wish wish = {0, view_str(model), desperate};
+
+    return fleet_pick(f, &wish, tried);
+}
+
 static struct error refused(int number)
 {
     struct error e = {0};
@@ -54,15 +62,15 @@ static void test_a_loading_node_is_the_last_resort(void **state)
 {
     struct fleet *f = fleet_of(FLEET);
     struct node *n = node_of(f, 0, 0);
-    uint64_t tried = 0;
+    struct fleet_tried tried = {0};
     (void)state;
 
     assert_true(node_set_loading(n, true));
     assert_false(node_set_loading(n, true));
     assert_int_equal(node_state(n, clock_mono_ns()), NODE_LOADING);
     assert_false(node_available(n, clock_mono_ns()));
-    assert_null(fleet_pick(f, 0, VIEW("m"), &tried, false));
-    assert_ptr_equal(fleet_pick(f, 0, VIEW("m"), &tried, true), n);
+    assert_null(pick(f, "m", false, &tried));
+    assert_ptr_equal(pick(f, "m", true, &tried), n);
     node_succeeded(n);
     assert_int_equal(node_state(n, clock_mono_ns()), NODE_UP);
     fleet_unref(f);

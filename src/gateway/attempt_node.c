@@ -1,0 +1,202 @@
+#include "gateway/attempt_node.h"
+
+#include "base/clock.h"
+#include "gateway/attempts.h"
+#include "gateway/log.h"
+#include "gateway/screen.h"
+#include "gateway/send.h"
+#include "gateway/translate.h"
+#include "gateway/windows.h"
+#include "http/retry.h"
+
+struct attempt {
+    const struct plan_candidate *candidate;
+    const struct config_backend *backend;
+    enum llm_dialect asked; /* the dialect in which this backend is asked */
+    struct node_use use;
+    struct http_call call;
+    struct arena *arena;
+    int64_t began_ns, deadline_ns;
+    int64_t retry_after_ms;
+};
+
+static bool ask(struct exchange *x, struct attempt *t)
+{
+    struct llm_request *worded = screen_request(x, t->candidate->leaves);
+    struct llm_rewrite rewrite = translate_rewrite(worded, t->backend, t->candidate->model);
+    int64_t connect_ns = t->began_ns + t->backend->connect_ms * NS_PER_MS;
+    int64_t first_ns =
+        x->request.stream ? t->began_ns + t->backend->first_token_ms * NS_PER_MS : t->deadline_ns;
+    struct send send = {
+        .backend = t->backend,
+        .node = t->use.node,
+        .leaves = t->candidate->leaves,
+        .deadlines = {.connect_ns = connect_ns < t->deadline_ns ? connect_ns : t->deadline_ns,
+                      .head_ns = first_ns < t->deadline_ns ? first_ns : t->deadline_ns},
+
+    };
+
+    if (!llm_asked_in(worded->dialect, t->backend->dialect, t->backend->engine, &t->asked))
+        return error_set(&x->error, ERROR_INTERNAL, "the plan has a backend that cannot be asked");
+    send.asked = t->asked;
+    x->mask = screen_mask(x, t->candidate->leaves);
+    return translate_request(x, worded, t->asked, &rewrite, t->arena, &send.body) &&
+           send_request(x, &send, t->arena, &t->call);
+}
+
+/* ---- the answer ----------------------------------------------------------------------------- */
+
+/* Statuses after which another candidate may do better. */
+static bool may_do_better(int status)
+{
+    return status >= 500 || status == 429 || status == 408 || (status >= 401 && status <= 405) ||
+           (status < 400 && status != 200);
+}
+
+static bool is_stream(const struct http_head *head, enum llm_dialect dialect)
+{
+    struct view type = http_header_get(head, VIEW("content-type"));
+    struct view wanted =
+        translate_by_lines(dialect) ? VIEW("application/x-ndjson") : VIEW("text/event-stream");
+    return view_eq_nocase(view_first(type, wanted.n), wanted);
+}
+
+/* ---- the answer, by its status --------------------------------------------------------------- */
+
+static enum deliver_result receive(struct exchange *x, struct attempt *t)
+{
+    int status = x->upstream_status = t->call.head.status;
+
+    if (may_do_better(status)) {
+        t->retry_after_ms = http_retry_after_ms(http_header_get(&t->call.head, VIEW("retry-after")),
+                                                clock_wall_ms());
+        error_set(&x->error, ERROR_UPSTREAM_STATUS, "%.*s answered %d",
+                  VIEW_ARG(t->candidate->backend_name), status);
+        return DELIVER_FAILED;
+    }
+    x->answer = (struct llm_answer){.dialect = x->request.dialect,
+                                    .model = x->request.model,
+                                    .id = x->turn ? x->turn->id : VIEW_NONE,
+                                    .hide_usage = !x->request.include_usage};
+    if (status != 200) {
+        x->answer.usage.reported = true; /* nobody charges for what was refused */
+        return deliver_refusal(x, &t->call, t->deadline_ns, t->asked, t->arena,
+                               windows_wider_behind(x, t->candidate));
+    }
+    if (!x->request.stream)
+        return deliver_plain(x, &t->call, t->asked, t->deadline_ns, t->arena);
+    if (!is_stream(&t->call.head, t->asked)) {
+        error_set(&x->error, ERROR_UPSTREAM_PROTOCOL, "a stream was asked for and none came");
+        return DELIVER_FAILED;
+    }
+    return deliver_stream(x, &t->call, t->asked, t->backend->between_tokens_ms * NS_PER_MS,
+                          t->began_ns + t->backend->first_token_ms * NS_PER_MS, t->deadline_ns);
+}
+
+/* ---- one attempt ---------------------------------------------------------------------------- */
+
+static void write_attempt(struct exchange *x, const struct attempt *t, struct view outcome)
+{
+    attempts_add(x, &(struct attempt_note){.candidate = t->candidate,
+                                           .node = t->use.node,
+                                           .outcome = outcome,
+                                           .ms = (loop_now_ns() - t->began_ns) / NS_PER_MS,
+                                           .status = t->call.head.status});
+}
+
+/* Whether a failed attempt speaks against the node itself; not when it only lacks the model or the
+ * endpoint. */
+static bool blames_node(const struct exchange *x, const struct attempt *t)
+{
+    bool lacks =
+        x->error.code == ERROR_UPSTREAM_STATUS &&
+        (t->call.head.status == 404 || t->call.head.status == 405 || t->call.head.status == 501);
+    return !lacks;
+}
+
+static enum attempt_outcome conclude(struct exchange *x, struct attempt *t,
+                                     enum deliver_result result)
+{
+    struct node *n = t->use.node;
+
+    switch (result) {
+    case DELIVER_DONE:
+        x->error.code = ERROR_NONE; /* what a retry overcame is no error */
+        node_succeeded(n);
+        x->node = n;
+        x->answered_by = t->candidate;
+        x->peer = t->call.peer;
+        write_attempt(x, t, x->outcome);
+        return ATTEMPT_ANSWERED;
+    case DELIVER_CANCELLED:
+        x->node = t->call.sent ? n : NULL; /* nobody charges for what was never asked */
+        x->answered_by = t->call.sent ? t->candidate : NULL;
+        error_set(&x->error, ERROR_CLIENT_GONE, "the client left before its answer was complete");
+        break;
+    case DELIVER_CUT:
+        x->node = n;
+        x->answered_by = t->candidate;
+        atomic_fetch_add_explicit(&x->gateway->stats.cut_streams, 1, memory_order_relaxed);
+        break;
+    case DELIVER_TOO_LONG: /* nothing is wrong with the node */
+        node_succeeded(n);
+        x->too_long |= ~windows_wider(x, t->candidate);
+        write_attempt(x, t, view_str(error_info(ERROR_PROMPT_TOO_LONG)->wire));
+        return ATTEMPT_NEXT_MODEL;
+    case DELIVER_FAILED:
+        break;
+    }
+    write_attempt(x, t, view_str(error_info(x->error.code)->wire));
+    if (result == DELIVER_CANCELLED)
+        return ATTEMPT_FINAL;
+    if (x->error.code == ERROR_GATE) /* says nothing about the backend */
+        return screen_stopped(x) ? ATTEMPT_NEXT_MODEL : ATTEMPT_FINAL;
+    if (!error_info(x->error.code)->may_fail_over)
+        return ATTEMPT_FINAL; /* Weir's own trouble, such as too little memory */
+    stats_attempt_failed(&x->gateway->stats, t->candidate->backend_name, n->side);
+    if (x->error.code == ERROR_NOT_INSIDE)
+        log_node_not_inside(n, &x->error);
+    if (blames_node(x, t) &&
+        node_failed(n, &x->error, x->config->breaker_failures, t->retry_after_ms))
+        log_node_opened(n, &x->error);
+    x->retry_after_ms = t->retry_after_ms;
+    return result == DELIVER_FAILED ? ATTEMPT_NEXT : ATTEMPT_FINAL;
+}
+
+enum attempt_outcome attempt_node(struct exchange *x, const struct plan_candidate *candidate,
+                                  struct node *node)
+{
+    struct attempt t = {.candidate = candidate,
+                        .backend = &x->config->backends[candidate->backend],
+                        .began_ns = clock_mono_ns()};
+
+    if (!node_begin(node, &t.use))
+        return ATTEMPT_NEXT; /* open, and somebody else tries it already */
+    if (x->n_attempts > 0)
+        atomic_fetch_add_explicit(&x->gateway->stats.failovers, 1, memory_order_relaxed);
+    t.arena = arena_new_child(x->arena);
+    if (!t.arena) {
+        node_end(&t.use, 0);
+        error_set(&x->error, ERROR_NO_MEMORY, "no memory for an attempt");
+        return ATTEMPT_FINAL;
+    }
+    t.deadline_ns = t.began_ns + t.backend->total_ms * NS_PER_MS;
+    if (t.deadline_ns > x->deadline_ns)
+        t.deadline_ns = x->deadline_ns;
+
+    x->error.code = ERROR_NONE;
+    enum deliver_result result = ask(x, &t) ? receive(x, &t) : DELIVER_FAILED;
+    if (x->error.code == ERROR_CANCELLED)
+        result = DELIVER_CANCELLED;
+    enum attempt_outcome outcome = conclude(x, &t, result);
+
+    http_call_end(&t.call);
+    uint64_t tokens =
+        outcome == ATTEMPT_ANSWERED ? (uint64_t)x->answer.usage.input + x->answer.usage.output : 0;
+    int64_t share_ns = node_end(&t.use, tokens);
+    if (x->node == node)
+        x->share_ns = share_ns;
+    if (outcome == ATTEMPT_NEXT || outcome == ATTEMPT_NEXT_MODEL)
+        arena_free(t.arena); /* an answer's bytes may still be held in it */
+    return outcome;
+}
