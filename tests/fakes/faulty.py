@@ -33,14 +33,16 @@ STALL_MAX_S = 60
 ANTHROPIC_VERSIONS = ("2023-06-01", "2026-10-21")  # the latter is what its SDK 2.x sends
 
 
+# Runs side by side (of two work trees, say) are told apart by WEIR_TEST_RANGE.
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:] or 0)
+_RANGE = (_WORKER + int(os.environ.get("WEIR_TEST_RANGE", "0"))) % 10
 _ports = itertools.count()
 
 
 def free_port():
     """Each worker has a range of its own, below those that the kernel gives to clients."""
     while True:
-        port = 12000 + _WORKER % 10 * 2000 + next(_ports) % 2000
+        port = 12000 + _RANGE * 2000 + next(_ports) % 2000
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
