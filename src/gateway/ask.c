@@ -150,11 +150,12 @@ bool ask_candidate(struct exchange *x, const struct ask *ask, struct arena *a,
                            .backend = &x->config->backends[backend],
                            .node = node,
                            .text = BUF_MAX(TEXT_BYTES)};
-        bool ok = clock_mono_ns() < x->deadline_ns && ask_node(x, &k, a);
+        bool may = x->n_attempts < ATTEMPTS_MAX && clock_mono_ns() < x->deadline_ns;
+        bool ok = may && ask_node(x, &k, a);
         if (ok)
             *ret_text = arena_dup(a, buf_view(&k.text));
         buf_done(&k.text);
-        if (ok || !error_info(x->error.code)->may_fail_over || x->error.code == ERROR_GATE)
+        if (ok || !may || !error_info(x->error.code)->may_fail_over || x->error.code == ERROR_GATE)
             return ok;
     }
     return false;

@@ -4,14 +4,12 @@
  */
 #include "base/clock.h"
 #include "gateway/attempt_node.h"
+#include "gateway/attempts.h"
 #include "gateway/screen.h"
 #include "gateway/split.h"
 #include "run/task.h"
 
-enum {
-    MAX_ATTEMPTS = 16,
-    ATTEMPTS_MAX_BYTES = 16 * 1024,
-};
+enum { ATTEMPTS_MAX_BYTES = 16 * 1024 };
 
 /* `tried` has a bit for each node of each candidate: nobody is asked twice in a round and the
  * desperate one behind it, which asks those whose breakers are open. */
@@ -32,7 +30,7 @@ static enum attempt_outcome attempt_all(struct exchange *x, struct fleet_tried *
             continue;
         struct fleet_wish wish = {c->backend, c->model, desperate};
         while ((node = fleet_pick(x->fleet, &wish, &tried[i]))) {
-            if (x->n_attempts >= MAX_ATTEMPTS || clock_mono_ns() >= x->deadline_ns)
+            if (x->n_attempts >= ATTEMPTS_MAX || clock_mono_ns() >= x->deadline_ns)
                 return ATTEMPT_FINAL;
             enum attempt_outcome outcome = attempt_node(x, c, node);
             if (outcome == ATTEMPT_NEXT_MODEL)
@@ -105,7 +103,7 @@ bool exchange_attempt(struct exchange *x)
         if (outcome == ATTEMPT_FINAL)
             return x->error.code != ERROR_NONE ? false : nobody_left(x, TIMER_NEVER);
         int64_t again = retry_at(x);
-        if (again == TIMER_NEVER || again >= x->deadline_ns || x->n_attempts >= MAX_ATTEMPTS)
+        if (again == TIMER_NEVER || again >= x->deadline_ns || x->n_attempts >= ATTEMPTS_MAX)
             return nobody_left(x, again);
         if (task_park(again, TASK_CANCELLABLE) == WAIT_CANCELLED)
             return error_set(&x->error, ERROR_CLIENT_GONE, "the client left while waiting");

@@ -4,6 +4,9 @@
 
 #include "gateway/exchange.h"
 
+/* Of one exchange, those of its steps with them. */
+enum { ATTEMPTS_MAX = 16 };
+
 struct attempt_note {
     const struct plan_candidate *candidate;
     const struct node *node;

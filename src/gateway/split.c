@@ -27,7 +27,7 @@ struct split {
     struct exchange *x;
     struct screening *s;
     struct arena *arena;
-    const struct plan_candidate *inside, *outside;
+    const struct plan_candidate *outside;
     struct portion *portions;
     unsigned n;
     struct view question, digest, draft;
@@ -35,14 +35,6 @@ struct split {
 
 /* ---- what is sensitive, and what is asked ------------------------------------------------------
  */
-
-static const struct plan_candidate *first_inside(const struct plan *plan)
-{
-    for (unsigned i = 0; i < plan->n_candidates; i++)
-        if (!plan->candidates[i].leaves)
-            return &plan->candidates[i];
-    return NULL;
-}
 
 /* The body with each portion replaced: the first by `first`, the others by a mark. */
 static bool replaced(struct split *p, struct view first, struct view *ret_body)
@@ -102,8 +94,6 @@ static bool can_be_split(struct split *p, const struct llm_neutral *neutral)
     if (neutral->n_tools > 0 || neutral->n.n > 0 || neutral->logprobs)
         return error_set(&p->x->error, ERROR_SENSITIVE,
                          "a request with tools, several answers or logprobs is not split");
-    if (!p->inside)
-        return error_set(&p->x->error, ERROR_SENSITIVE, "no model inside can write the digest");
     return true;
 }
 
@@ -126,6 +116,26 @@ static bool prepare(struct split *p)
 
 /* ---- the steps ------------------------------------------------------------------------------- */
 
+/* The digest of the first model inside that gives one. */
+static bool ask_inside(struct split *p, struct llm_neutral *request)
+{
+    struct ask ask = {.request = request, .purpose = "digest", .own = true};
+    const struct plan *plan = p->x->plan;
+    bool ok = error_set(&p->x->error, ERROR_SENSITIVE, "no model inside can write the digest");
+
+    for (unsigned i = 0; i < plan->n_candidates && !ok; i++) {
+        if (plan->candidates[i].leaves)
+            continue;
+        ask.candidate = &plan->candidates[i];
+        request->model = ask.candidate->model;
+        ok = ask_candidate(p->x, &ask, p->arena, &p->digest);
+        enum error_code why = p->x->error.code;
+        if (!ok && why != ERROR_NO_BACKEND && !error_info(why)->may_fail_over)
+            break; /* Weir's own trouble, or the client has left */
+    }
+    return ok;
+}
+
 static bool ask_digest(struct split *p)
 {
     struct buf prompt = BUF_MAX(p->x->body.n * 2 + 4096);
@@ -133,17 +143,13 @@ static bool ask_digest(struct split *p)
                                 {.kind = LLM_PART_TEXT}};
     struct llm_turn turns[2] = {{.role = LLM_SYSTEM, .parts = &parts[0], .n_parts = 1},
                                 {.role = LLM_USER, .parts = &parts[1], .n_parts = 1}};
-    struct llm_neutral request = {.model = p->inside->model,
-                                  .turns = turns,
+    struct llm_neutral request = {.turns = turns,
                                   .n_turns = 2,
                                   .max_tokens = DIGEST_TOKENS,
                                   .temperature = VIEW("0"),
                                   .parallel_calls = -1,
                                   .schema_strict = -1,
                                   .thinking = -1};
-    struct ask ask = {
-        .candidate = p->inside, .request = &request, .purpose = "digest", .own = true};
-
     buf_printf(&prompt, "Question:\n%.*s\n", VIEW_ARG(p->question));
     for (unsigned i = 0; i < p->n; i++)
         buf_printf(&prompt, "\nDocument %u:\n%.*s\n", i + 1,
@@ -151,7 +157,7 @@ static bool ask_digest(struct split *p)
     bool ok = buf_ok(&prompt) ||
               error_set(&p->x->error, ERROR_NO_MEMORY, "no memory to ask for a digest");
     parts[1].text = buf_view(&prompt);
-    ok = ok && ask_candidate(p->x, &ask, p->arena, &p->digest);
+    ok = ok && ask_inside(p, &request);
     buf_done(&prompt);
     return ok;
 }
@@ -235,11 +241,8 @@ static bool request_is_lost(const struct exchange *x)
 
 bool split_run(struct exchange *x, const struct plan_candidate *outside)
 {
-    struct split p = {.x = x,
-                      .s = x->screening,
-                      .arena = arena_new_child(x->request_arena),
-                      .inside = first_inside(x->plan),
-                      .outside = outside};
+    struct split p = {
+        .x = x, .s = x->screening, .arena = arena_new_child(x->request_arena), .outside = outside};
     struct llm_request worded;
 
     bool ok = p.arena && prepare(&p) && ask_digest(&p) && look(&p, &worded) &&

@@ -155,6 +155,23 @@ def test_a_step_that_fails(split, lab, cloud, broken):
     assert not [s for s in spans if s.lower() in left(cloud)]
 
 
+def test_the_next_model_inside_writes_the_digest(start, lab, cloud):
+    with faulty.Upstream() as second:
+        lab.script(faulty.failing(500))
+        second.script(inside(False))
+        cloud.script(outside)
+        weir = start(backend("lab", "inside", lab), backend("second", "inside", second),
+                     backend("cloud", "outside", cloud), policy=OUTSIDE, perimeter=SPLIT)
+        subject, fact, text, spans = document(random.Random(9))
+        answer = weir.ask(f"What is the {subject}?\n\n{text}")
+        assert fact in answer.text and len(cloud.chats) == 1
+        assert not [s for s in spans if s.lower() in left(cloud)]
+        record = weir.record(answer)
+        went_well = [a for a in record["attempts"] if a["outcome"] == "ok"]
+        assert [(a["backend"], a.get("purpose")) for a in went_well] == \
+            [("second", "digest"), ("cloud", "draft"), ("second", None)]
+
+
 def test_tools_are_not_split(split, cloud):
     _, _, text, _ = document(random.Random(5))
     tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
