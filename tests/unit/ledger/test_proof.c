@@ -76,11 +76,12 @@ static void any_changed_byte_is_found(void **state)
                  " WHEN 'integer' THEN %s + %ld WHEN 'real' THEN %s + 0.001"
                  " WHEN 'null' THEN 'x' WHEN 'text' THEN substr(%s, 1, %ld %% length(%s)) || '~' ||"
                  " substr(%s, %ld %% length(%s) + 2)"
-                 " ELSE CAST(substr(%s, 1, 3) || x'7e' || substr(%s, 5) AS BLOB) END"
+                 " ELSE CAST(substr(%s, 1, 3) || CASE substr(%s, 4, 1) WHEN x'7e' THEN x'7f'"
+                 " ELSE x'7e' END || substr(%s, 5) AS BLOB) END"
                  " WHERE %s = (SELECT %s FROM %s ORDER BY random() LIMIT 1)",
                  t->name, column, column, column, 1 + random() % 1000, column, column,
-                 random() % 40, column, column, random() % 40, column, column, column, place, place,
-                 t->name);
+                 random() % 40, column, column, random() % 40, column, column, column, column,
+                 place, place, t->name);
         if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
             sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL); /* a constraint is a defence too */
         bool any = sqlite3_changes(db) > 0;
