@@ -214,7 +214,8 @@ void metrics_write(struct gateway *g, struct buf *out)
     one(out, "weir_ledger_lost_total", "counter", "Records that could not be written.",
         (double)get(&s->ledger_lost));
     one(out, "weir_ledger_anchor_failures_total", "counter",
-        "Checkpoints that could not be anchored.", (double)ledger.anchor_failures);
+        "Checkpoints that could not be anchored.",
+        (double)(ledger.anchor_failures + get(&s->anchor_hook_failures)));
     one(out, "weir_ledger_failing", "gauge", "1 while the ledger takes no writes.",
         ledger_failing(g->ledger, NULL));
     one(out, "weir_connections", "gauge", "Client connections.",

@@ -81,33 +81,18 @@ void show_nodes(const void *record, struct show *s)
     buf_append_lit(s->out, "]\n");
 }
 
-/* Whether a text is one ${NAME} and nothing else: then it may be shown as it was written. */
-static bool is_one_variable(const struct tree_node *node)
-{
-    return node->from_env && view_starts(node->written, VIEW("${")) &&
-           view_find_char(node->written, '}') == node->written.n - 1;
-}
-
 bool read_backend_key(struct load *l, const struct tree_node *node, void *record)
 {
     struct config_backend *b = record;
 
-    if (!load_secret(l, node, "the backend's key", &b->key))
-        return false;
-    b->key_shown = is_one_variable(node) ? arena_dup(l->config->arena, node->written) : VIEW("***");
-    return true;
+    return load_secret_shown(l, node, "the backend's key", &b->key, &b->key_shown);
 }
 
 void show_backend_key(const void *record, struct show *s)
 {
     const struct config_backend *b = record;
 
-    if (b->key.n == 0)
-        return;
-    show_key(s, VIEW("key"));
-    buf_append_lit(s->out, " \"");
-    buf_append(s->out, b->key_shown.n ? b->key_shown : VIEW("***"));
-    buf_append_lit(s->out, "\"\n");
+    show_secret(s, VIEW("key"), b->key_shown);
 }
 
 static bool read_model(struct load *l, const struct tree_node *node, struct config_model *ret_model)

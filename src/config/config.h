@@ -191,6 +191,13 @@ struct config_price {
     int64_t input, cached_input, output; /* pico-dollars a token */
 };
 
+/* Somebody who is told by POST. */
+struct config_webhook {
+    struct config_url url; /* an empty text: nobody */
+    struct view key;       /* sent as Bearer; secret, may be empty */
+    struct view key_shown; /* what config_show() prints for it */
+};
+
 enum responses_store { RESPONSES_STORE_OFF, RESPONSES_STORE_MEMORY };
 enum ledger_sync { LEDGER_SYNC_NORMAL, LEDGER_SYNC_FULL };
 
@@ -238,6 +245,7 @@ struct config {
     struct view ledger_key;         /* empty: the path with ".key" behind it */
     struct view ledger_anchor_file; /* empty: none */
     bool ledger_anchor_syslog;
+    struct config_webhook anchor_webhook;
 
     /* stored answers */
     enum responses_store responses_store;

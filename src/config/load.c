@@ -110,3 +110,19 @@ bool load_secret(struct load *l, const struct tree_node *node, const char *what,
     *ret_secret = arena_dup(l->config->arena, node->text);
     return true;
 }
+
+/* Whether a text is one ${NAME} and nothing else: then it may be shown as it was written. */
+static bool is_one_variable(const struct tree_node *node)
+{
+    return node->from_env && view_starts(node->written, VIEW("${")) &&
+           view_find_char(node->written, '}') == node->written.n - 1;
+}
+
+bool load_secret_shown(struct load *l, const struct tree_node *node, const char *what,
+                       struct view *ret_secret, struct view *ret_shown)
+{
+    if (!load_secret(l, node, what, ret_secret))
+        return false;
+    *ret_shown = is_one_variable(node) ? arena_dup(l->config->arena, node->written) : VIEW("***");
+    return true;
+}

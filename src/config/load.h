@@ -48,6 +48,10 @@ bool load_text(struct load *l, const struct tree_node *node, const char *what, c
 bool load_secret(struct load *l, const struct tree_node *node, const char *what,
                  struct view *ret_secret) MUST_CHECK;
 
+/* The same, and how show_secret() prints it: as the ${NAME} that it was, or ***. */
+bool load_secret_shown(struct load *l, const struct tree_node *node, const char *what,
+                       struct view *ret_secret, struct view *ret_shown) MUST_CHECK;
+
 /* Writing YAML; `dash` is pending at the first line of a list item. */
 struct show {
     struct buf *out;
@@ -55,8 +59,9 @@ struct show {
     bool dash;
 };
 
-void show_key(struct show *s, struct view key);        /* "    key:" */
-void show_value(struct show *s, struct view text);     /* " text\n", quoted where needed */
+void show_key(struct show *s, struct view key);    /* "    key:" */
+void show_value(struct show *s, struct view text); /* " text\n", quoted where needed */
+void show_secret(struct show *s, struct view key, struct view shown); /* empty: no line */
 void show_item(struct show *s);                        /* what follows is a list item */
 void show_text(struct buf *out, struct view text);     /* as a value: $ before ${ */
 void show_key_text(struct buf *out, struct view text); /* as a key */

@@ -73,6 +73,16 @@ void show_value(struct show *s, struct view text)
     buf_append_char(s->out, '\n');
 }
 
+void show_secret(struct show *s, struct view key, struct view shown)
+{
+    if (shown.n == 0)
+        return;
+    show_key(s, key);
+    buf_append_lit(s->out, " \"");
+    buf_append(s->out, shown);
+    buf_append_lit(s->out, "\"\n");
+}
+
 void show_item(struct show *s)
 {
     s->dash = true;

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "gateway/anchor_hook.h"
 #include "gateway/connection.h"
 #include "gateway/watch.h"
 #include "run/task.h"
@@ -227,6 +228,7 @@ static void drain(struct gateway *g)
     cancel_connections(g, true);
     listener_stop(&g->admin_listener);
     prober_stop(g->prober);
+    anchor_hook_stop(g->anchor_hook);
     for (unsigned i = 0; i < g->n_loops; i++)
         loop_stop(g->loops[i]);
 }
@@ -365,7 +367,8 @@ static bool prepare(struct gateway *g, struct config *c, const struct gateway_so
     if (!g->ledger)
         return false;
     g->fleet = fleet_new(c, err);
-    if (!g->fleet || !open_duties(g, c->ledger_path, err))
+    if (!g->fleet || !open_duties(g, c->ledger_path, err) ||
+        !anchor_hook_start(g, c, g->loops[0], &g->anchor_hook, err))
         return false;
     for (unsigned i = 0; i < g->n_loops; i++)
         loop_on_turn(g->loops[i], flush_ledger, g);
@@ -406,6 +409,7 @@ static void close_all(struct gateway *g)
 {
     write_hours(g);
     ledger_close(g->ledger);
+    anchor_hook_free(g->anchor_hook);
     answers_done(&g->answers);
     fleet_unref(g->fleet);
     duties_close(g->duties);

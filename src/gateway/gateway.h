@@ -26,7 +26,8 @@ struct gateway {
     struct listener listener, admin_listener;
     struct ledger *ledger;
     struct prober *prober;
-    struct duties *duties; /* loop 0 only */
+    struct duties *duties;           /* loop 0 only */
+    struct anchor_hook *anchor_hook; /* NULL: none */
     struct stats stats;
     struct answers answers;
     atomic_bool draining;

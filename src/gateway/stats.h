@@ -33,7 +33,8 @@ struct stats_backend {
 struct stats {
     struct stats_backend backends[STATS_MAX_BACKENDS];
     atomic_uint n_backends;
-    _Atomic(uint64_t) exchanges, refused, cancelled, failovers, cut_streams, ledger_lost;
+    _Atomic(uint64_t) exchanges, refused, cancelled, failovers, cut_streams, ledger_lost,
+        anchor_hook_failures;
     _Atomic(uint64_t) by_task[TASK_COUNT];
     _Atomic(uint64_t) by_scan[PLAN_SCANS];    /* requests that were looked through, by outcome */
     _Atomic(uint64_t) by_class[DATA_CLASSES]; /* requests that hold data of the class */

@@ -9,7 +9,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
-enum { LINE_BYTES = 2048, STOP_SECONDS = 2 };
+enum { STOP_SECONDS = 2 };
 
 struct anchor {
     char *file; /* NULL: none */
@@ -116,7 +116,7 @@ static struct anchor *anchor_new(const struct anchor_options *options)
         return NULL;
     a->syslog = options->syslog;
     a->users = 1;
-    a->next = a->line = BUF_MAX(LINE_BYTES);
+    a->next = a->line = BUF_MAX(ANCHOR_LINE_BYTES);
     pthread_mutex_init(&a->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

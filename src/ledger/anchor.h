@@ -13,6 +13,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+enum { ANCHOR_LINE_BYTES = 2048 };
+
 struct anchor_options {
     struct view file; /* empty: none */
     bool syslog;

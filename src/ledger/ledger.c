@@ -33,6 +33,9 @@ struct ledger {
     pthread_mutex_t gate; /* see checkpoint.h */
     struct ledger_key *key;
     struct anchor *anchor; /* NULL: none */
+    pthread_mutex_t newest_lock;
+    struct buf newest; /* the last checkpoint, as an anchor's line */
+    uint64_t n_newest;
 
     /* Stacks that any thread pushes to and the writer takes as a whole: newest first. */
     struct ledger_commit *_Atomic queue;
@@ -232,6 +235,16 @@ static void pace(struct ledger *l)
         nanosleep(&pause, NULL);
 }
 
+static void note_checkpoint(struct ledger *l)
+{
+    anchor_tell(l->anchor, &l->sealer.row);
+    pthread_mutex_lock(&l->newest_lock);
+    buf_reset(&l->newest);
+    anchor_line(&l->sealer.row, &l->newest);
+    l->n_newest++;
+    pthread_mutex_unlock(&l->newest_lock);
+}
+
 /* One transaction: the records and hours, and a checkpoint where one is due. */
 static bool write_all(struct ledger *l, struct ledger_commit **batch,
                       struct ledger_commit **ret_refused, bool last, struct error *err)
@@ -250,7 +263,7 @@ static bool write_all(struct ledger *l, struct ledger_commit **batch,
     }
     pthread_mutex_unlock(&l->gate);
     if (ok && sealed)
-        anchor_tell(l->anchor, &l->sealer.row);
+        note_checkpoint(l);
     return ok;
 }
 
@@ -308,6 +321,8 @@ static void ledger_free(struct ledger *l)
     hours_free_all(l->hours);
     pthread_mutex_destroy(&l->gate);
     pthread_mutex_destroy(&l->why_lock);
+    pthread_mutex_destroy(&l->newest_lock);
+    buf_done(&l->newest);
     free(l->path);
     free(l);
 }
@@ -368,6 +383,8 @@ struct ledger *ledger_open(const struct ledger_options *options, struct error *e
     l->sync = options->sync;
     pthread_mutex_init(&l->gate, NULL);
     pthread_mutex_init(&l->why_lock, NULL);
+    pthread_mutex_init(&l->newest_lock, NULL);
+    l->newest = BUF_MAX(ANCHOR_LINE_BYTES);
     if (start(l, options, err))
         return l;
     ledger_free(l);
@@ -408,6 +425,18 @@ bool ledger_failing(struct ledger *l, struct error *err)
         pthread_mutex_unlock(&l->why_lock);
     }
     return true;
+}
+
+bool ledger_anchor(struct ledger *l, uint64_t *seen, struct buf *out)
+{
+    pthread_mutex_lock(&l->newest_lock);
+    bool news = l->n_newest != *seen;
+    if (news) {
+        buf_append(out, buf_view(&l->newest));
+        *seen = l->n_newest;
+    }
+    pthread_mutex_unlock(&l->newest_lock);
+    return news && buf_ok(out);
 }
 
 struct ledger_stats ledger_stats(struct ledger *l)

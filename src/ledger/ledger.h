@@ -66,6 +66,10 @@ enum { LEDGER_DIGEST_HEX = 65 };
 bool ledger_sent_digest(const struct ledger *l, struct view bytes,
                         char ret_hex[LEDGER_DIGEST_HEX]) MUST_CHECK;
 
+/* The newest checkpoint as an anchor's line (anchor.h), for whoever tells it to somebody else.
+ * False: there is none beyond what `*seen` (0 at first) stands for. Any thread. */
+bool ledger_anchor(struct ledger *l, uint64_t *seen, struct buf *out) MUST_CHECK;
+
 struct ledger_stats {
     uint64_t committed, lost, transactions, anchor_failures;
 };
