@@ -107,10 +107,10 @@ static void change_all(struct change *k)
 
     for (unsigned i = 0; i < fleet_config(f)->n_backends; i++) {
         unsigned n;
-        struct node *const *nodes = fleet_nodes(f, i, &n);
+        const struct fleet_node *nodes = fleet_nodes(f, i, &n);
         for (unsigned x = 0; x < n; x++)
-            if (is_called(nodes[x], k->name, k->arena))
-                change_node(k, nodes[x]);
+            if (is_called(nodes[x].node, k->name, k->arena))
+                change_node(k, nodes[x].node);
     }
     fleet_unref(f);
 }

@@ -68,8 +68,9 @@ static void put_history(struct json_writer *w, struct node *n)
     json_put_member_string(w, VIEW("why"), view_str(h.why));
 }
 
-static void put_node(struct json_writer *w, struct node *n)
+static void put_node(struct json_writer *w, const struct fleet_node *member)
 {
+    struct node *n = member->node;
     int64_t now = clock_mono_ns();
     struct node_models *m = node_models_ref(n);
 
@@ -77,6 +78,8 @@ static void put_node(struct json_writer *w, struct node *n)
     json_put_member_string(w, VIEW("node"), n->text);
     json_put_member_string(w, VIEW("backend"), n->backend);
     json_put_member_string(w, VIEW("side"), view_str(side_name(n->side)));
+    json_put_member_string(w, VIEW("zone"), member->zone);
+    json_put_member_u64(w, VIEW("weight"), member->weight);
     json_put_member_string(w, VIEW("state"), view_str(node_state_name(node_state(n, now))));
     json_put_member_string(w, VIEW("breaker"),
                            atomic_load(&n->open) ? VIEW("open") : VIEW("closed"));
@@ -114,9 +117,9 @@ void nodes_write(struct gateway *g, struct buf *out)
     json_put_array(&w);
     for (unsigned i = 0; i < fleet_config(f)->n_backends; i++) {
         unsigned n;
-        struct node *const *nodes = fleet_nodes(f, i, &n);
+        const struct fleet_node *nodes = fleet_nodes(f, i, &n);
         for (unsigned k = 0; k < n; k++)
-            put_node(&w, nodes[k]);
+            put_node(&w, &nodes[k]);
     }
     json_put_close(&w);
     json_put_key(&w, VIEW("differences"));

@@ -147,12 +147,12 @@ void cli_probe_fleet(struct fleet *f, int64_t timeout_ms, cli_report_fn *report,
 
     for (unsigned i = 0; i < c->n_backends; i++) {
         unsigned n;
-        struct node *const *nodes = fleet_nodes(f, i, &n);
+        const struct fleet_node *nodes = fleet_nodes(f, i, &n);
         for (unsigned k = 0; k < n; k++) {
             struct ask *ask = malloc(sizeof(*ask));
             if (!ask)
                 continue;
-            *ask = (struct ask){&r, nodes[k], &c->backends[i]};
+            *ask = (struct ask){&r, nodes[k].node, &c->backends[i]};
             if (task_spawn(loop_current(), "ask", ask_node, ask))
                 r.running++;
             else

@@ -13,17 +13,19 @@ enum { ARENA_BYTES = 64 << 20, NAMES_MAX = 512 };
 static const char usage[] =
     "usage: weir nodes [--config FILE] [--json]\n"
     "\n"
-    "Asks the running Weir, at its `admin` address, what it knows of its nodes: state, engine,\n"
-    "running and queued requests and how full the KV cache is (as the engine says), requests that\n"
-    "Weir has there, failures, latency, the last change and why, and the models with their real\n"
-    "context windows (* is loaded).\n"
+    "Asks the running Weir, at its `admin` address, what it knows of its nodes: state, zone,\n"
+    "weight, engine, running and queued requests and how full the KV cache is (as the engine "
+    "says),\n"
+    "requests that Weir has there, failures, latency, the last change and why, and the models "
+    "with\n"
+    "their real context windows (* is loaded).\n"
     "\n"
     "      --json   all of it as JSON, also digests and what each engine holds in memory\n";
 
 /* One node as the gateway tells it; empty: it is not known. */
 struct row {
-    struct view state, node, backend, engine, version, running, queued, kv_use, in_flight, failures,
-        latency, changed, why, last_error;
+    struct view state, node, backend, zone, weight, engine, version, running, queued, kv_use,
+        in_flight, failures, latency, changed, why, last_error;
     struct buf models;
 };
 
@@ -34,6 +36,8 @@ static const struct {
     {VIEW_LIT("state"), offsetof(struct row, state)},
     {VIEW_LIT("node"), offsetof(struct row, node)},
     {VIEW_LIT("backend"), offsetof(struct row, backend)},
+    {VIEW_LIT("zone"), offsetof(struct row, zone)},
+    {VIEW_LIT("weight"), offsetof(struct row, weight)},
     {VIEW_LIT("engine"), offsetof(struct row, engine)},
     {VIEW_LIT("version"), offsetof(struct row, version)},
     {VIEW_LIT("running"), offsetof(struct row, running)},
@@ -147,21 +151,23 @@ static void add_row(struct table *t, const struct row *r)
     cell(t, 0, r->state);
     cell(t, 1, r->node);
     cell(t, 2, r->backend);
-    table_cell(t, 3, "%.*s%s%.*s", VIEW_ARG(r->engine), r->version.n ? " " : "",
+    cell(t, 3, r->zone);
+    cell(t, 4, r->weight);
+    table_cell(t, 5, "%.*s%s%.*s", VIEW_ARG(r->engine), r->version.n ? " " : "",
                VIEW_ARG(r->version));
-    cell(t, 4, r->in_flight);
-    cell(t, 5, r->running);
-    cell(t, 6, r->queued);
+    cell(t, 6, r->in_flight);
+    cell(t, 7, r->running);
+    cell(t, 8, r->queued);
     if (view_to_double(r->kv_use, &kv))
-        table_cell(t, 7, "%.0f%%", kv * 100);
+        table_cell(t, 9, "%.0f%%", kv * 100);
     else
-        cell(t, 7, VIEW_NONE);
-    cell(t, 8, r->failures);
-    table_cell(t, 9, "%.*s%s", r->latency.n ? (int)r->latency.n : 1,
+        cell(t, 9, VIEW_NONE);
+    cell(t, 10, r->failures);
+    table_cell(t, 11, "%.*s%s", r->latency.n ? (int)r->latency.n : 1,
                r->latency.n ? r->latency.p : "-", r->latency.n ? " ms" : "");
-    since_cell(t, 10, r->changed);
-    cell(t, 11, r->last_error.n ? r->last_error : r->why);
-    cell(t, 12, buf_view(&r->models));
+    since_cell(t, 12, r->changed);
+    cell(t, 13, r->last_error.n ? r->last_error : r->why);
+    cell(t, 14, buf_view(&r->models));
 }
 
 static void read_nodes(struct json_reader *r, struct arena *a, struct table *t)
@@ -207,8 +213,10 @@ static bool show(struct view json, struct arena *a, struct error *err)
     struct json_object o;
     struct table t;
 
-    if (!table_init(&t, "state|node|backend|engine|>ours|>running|>queued|>kv|>failures|>latency|"
-                        ">since|why|models"))
+    if (!table_init(
+            &t,
+            "state|node|backend|zone|>weight|engine|>ours|>running|>queued|>kv|>failures|>latency|"
+            ">since|why|models"))
         return error_set(err, ERROR_NO_MEMORY, "no memory for a table");
     json_begin(&r, json);
     json_object_begin(&r, &o);

@@ -47,7 +47,7 @@ static void say_backend(const struct config_backend *b)
 {
     fprintf(stderr, "  %-8s %-12s %-9s", side_name(b->side), b->name.p, engine_name(b->engine));
     for (unsigned i = 0; i < b->n_nodes; i++)
-        fprintf(stderr, "%s%.*s", i ? ", " : " ", VIEW_ARG(b->nodes[i].text));
+        fprintf(stderr, "%s%.*s", i ? ", " : " ", VIEW_ARG(b->nodes[i].url.text));
     fprintf(stderr, "  models: ");
     for (unsigned i = 0; i < b->n_models; i++)
         fprintf(stderr, "%s%.*s", i ? ", " : "", VIEW_ARG(b->models[i].name));

@@ -1,85 +1,13 @@
 #include "config/options.h"
 #include "config/values.h"
 
-enum { MAX_BACKENDS = 256, MAX_NODES = 64, MAX_MODELS = 1024 };
+enum { MAX_BACKENDS = 256, MAX_MODELS = 1024 };
 
 /* Until backends_finish() takes the engine's own. */
 #define DIALECT_UNSAID ((enum llm_dialect)LLM_DIALECTS)
 
 static const char *const ability_names = "tools | images | schema | embeddings";
 enum { ABILITY_NAMES = 4 };
-
-static bool read_node(struct load *l, const struct tree_node *node, struct config_url *ret_url)
-{
-    if (node->kind != TREE_TEXT)
-        return load_fail(l, node, "write it like http://10.0.0.7:8000", "a node is %s, not a URL",
-                         load_found(l, node));
-    return config_url_parse(node->text, l->config->arena, ret_url, l->err) || load_place(l, node);
-}
-
-static bool nodes_once(struct load *l, const struct tree_node *node, const struct config_backend *b)
-{
-    if (b->n_nodes == 0)
-        return true;
-    return load_fail(l, node->key, "write one of the two", "both url and nodes are given");
-}
-
-bool read_url(struct load *l, const struct tree_node *node, void *record)
-{
-    struct config_backend *b = record;
-    struct config_url *url = arena_new_of(l->config->arena, struct config_url);
-
-    if (!url)
-        return load_fail(l, node, "write a smaller config", "the config needs too much memory");
-    if (!nodes_once(l, node, b) || !read_node(l, node, url))
-        return false;
-    b->nodes = url;
-    b->n_nodes = 1;
-    return true;
-}
-
-bool read_nodes(struct load *l, const struct tree_node *node, void *record)
-{
-    struct config_backend *b = record;
-    void *nodes;
-    unsigned n, i = 0;
-
-    if (!nodes_once(l, node, b) ||
-        !load_array(l, node, TREE_LIST, MAX_NODES, sizeof(struct config_url), "nodes",
-                    "write nodes: [http://...], or url: for a single one", &nodes, &n))
-        return false;
-    if (n == 0)
-        return load_fail(l, node, "write nodes: [http://...], or url: for a single one",
-                         "nodes is empty");
-    b->nodes = nodes;
-    for (const struct tree_node *m = node->first; m; m = m->next, i++) {
-        if (!read_node(l, m, &b->nodes[i]))
-            return false;
-        for (unsigned k = 0; k < i; k++)
-            if (view_eq(b->nodes[k].text, b->nodes[i].text))
-                return load_fail(l, m, "remove one of the two", "the node stands twice");
-    }
-    b->n_nodes = n;
-    return true;
-}
-
-void show_url(const void *record, struct show *s)
-{
-    (void)record; /* nodes covers both */
-    (void)s;
-}
-
-void show_nodes(const void *record, struct show *s)
-{
-    const struct config_backend *b = record;
-
-    show_key(s, VIEW("nodes"));
-    for (unsigned i = 0; i < b->n_nodes; i++) {
-        buf_append(s->out, i ? VIEW(", ") : VIEW(" ["));
-        show_text(s->out, b->nodes[i].text);
-    }
-    buf_append_lit(s->out, "]\n");
-}
 
 bool read_backend_key(struct load *l, const struct tree_node *node, void *record)
 {
@@ -190,7 +118,7 @@ static void warn_clear_text(struct load *l, const struct tree_node *node,
                             const struct config_backend *b)
 {
     for (unsigned i = 0; b->side == SIDE_OUTSIDE && i < b->n_nodes; i++)
-        if (!b->nodes[i].tls && !value_is_loopback(b->nodes[i].host)) {
+        if (!b->nodes[i].url.tls && !value_is_loopback(b->nodes[i].url.host)) {
             load_warn(l, node,
                       "backend '%.*s' is outside and not https: prompts and its key can be read "
                       "on the way",

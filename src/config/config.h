@@ -75,12 +75,21 @@ struct config_url {
     struct view text;   /* as written: the node's name in logs, metrics and the ledger */
 };
 
+#define CONFIG_NODE_WEIGHT 100
+
+/* One entry of a backend's `nodes:`. */
+struct config_node {
+    struct config_url url;
+    struct view zone; /* empty: in none */
+    unsigned weight;  /* its share beside the others' of the backend, 1 to 1000 */
+};
+
 struct config_backend {
     struct view name;
     enum side side;
     enum engine engine;
-    enum llm_dialect dialect; /* in which it is asked */
-    struct config_url *nodes; /* at least one */
+    enum llm_dialect dialect;  /* in which it is asked */
+    struct config_node *nodes; /* at least one */
     unsigned n_nodes;
     struct config_model *models; /* none: the engine's own list */
     unsigned n_models;
@@ -212,8 +221,9 @@ struct config {
     struct arena *arena;
     struct view path; /* the file; empty when there is none */
     struct config_listen listen, admin;
-    unsigned loops; /* 0: one for each processor */
-    bool insecure;  /* listen beyond loopback without keys */
+    unsigned loops;   /* 0: one for each processor */
+    struct view zone; /* where this gateway stands; empty: in none */
+    bool insecure;    /* listen beyond loopback without keys */
     struct config_key *keys;
     unsigned n_keys;
     struct config_alias *aliases;

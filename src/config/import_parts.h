@@ -10,7 +10,7 @@ enum {
     IMPORT_MAX_LINES = 8, /* that one note names */
     IMPORT_MAX_NAME = 200,
     IMPORT_MAX_BACKENDS = 256, /* these are the limits of a config */
-    IMPORT_MAX_NODES = 64,
+    IMPORT_MAX_NODES = 256,
     IMPORT_MAX_MODELS = 1024,
     IMPORT_MAX_ALIASES = 1000,
     IMPORT_MAX_PRICES = 1000,

@@ -109,6 +109,8 @@ const struct option *option_next(const char *prefix, const struct option *after)
  * all that are required there. */
 bool options_read(struct load *l, const struct tree_node *node, const char *prefix,
                   void *record) MUST_CHECK;
+/* Its defaults alone. */
+bool options_default(struct load *l, const char *prefix, void *record) MUST_CHECK;
 void options_show(const char *prefix, const void *record, struct show *s);
 /* "a duration like 2s, 1ms to 24h": what to write. */
 void option_describe(const struct option *o, struct buf *out);

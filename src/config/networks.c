@@ -69,13 +69,13 @@ static bool check_nodes(struct load *l, const struct config_backend *b)
     struct network_address a;
 
     for (unsigned i = 0; i < b->n_nodes; i++)
-        if (network_address_parse(b->nodes[i].host, &a) &&
+        if (network_address_parse(b->nodes[i].url.host, &a) &&
             !networks_hold(c->inside_networks, c->n_inside_networks, &a))
             return load_fail(l, tree_find(l->root, "backends"),
                              "write side: outside, or add its network to perimeter.inside_networks",
                              "the backend '%.*s' is inside, but its node %.*s is in none of "
                              "perimeter.inside_networks",
-                             VIEW_ARG(b->name), VIEW_ARG(view_first(b->nodes[i].host, 60)));
+                             VIEW_ARG(b->name), VIEW_ARG(view_first(b->nodes[i].url.host, 60)));
     return true;
 }
 

@@ -142,7 +142,7 @@ static bool is_unset(const struct option *o, const void *record)
 
     if (o->fallback[0] != '(' || strcmp(o->fallback, "(required)") == 0)
         return false;
-    if (o->kind == OPTION_TEXT)
+    if (o->kind == OPTION_TEXT || o->kind == OPTION_NAME)
         return ((const struct view *)field)->n == 0;
     if (o->kind == OPTION_COUNT)
         return *(const unsigned *)field == 0;

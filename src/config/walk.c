@@ -256,7 +256,7 @@ static bool read_one(struct load *l, const struct tree_node *node, const struct 
 }
 
 /* Groups are as deep as the table has them. */
-static bool set_defaults(struct load *l, const char *prefix, void *record)
+bool options_default(struct load *l, const char *prefix, void *record)
 {
     const struct option *o = NULL;
 
@@ -264,7 +264,7 @@ static bool set_defaults(struct load *l, const char *prefix, void *record)
         struct tree_node node = {
             .kind = TREE_TEXT, .line = 1, .column = 1, .text = view_str(o->fallback)};
         if (o->kind == OPTION_GROUP) {
-            if (!set_defaults(l, o->path, record))
+            if (!options_default(l, o->path, record))
                 return false;
         } else if (o->fallback[0] != '(' && !read_one(l, &node, o, record)) {
             return false;
@@ -301,5 +301,5 @@ static bool read_map(struct load *l, const struct tree_node *map, const char *pr
 
 bool options_read(struct load *l, const struct tree_node *node, const char *prefix, void *record)
 {
-    return set_defaults(l, prefix, record) && read_map(l, node, prefix, record);
+    return options_default(l, prefix, record) && read_map(l, node, prefix, record);
 }

@@ -16,7 +16,7 @@ struct view_of_backends {
 };
 
 struct backend {
-    struct node *nodes[FLEET_MAX_NODES];
+    struct fleet_node nodes[FLEET_MAX_NODES];
     unsigned n;
 };
 
@@ -59,12 +59,16 @@ struct fleet *fleet_new(struct config *config, struct error *err)
     for (unsigned i = 0; i < config->n_backends; i++) {
         const struct config_backend *b = &config->backends[i];
         for (unsigned k = 0; k < b->n_nodes && k < FLEET_MAX_NODES; k++) {
-            struct node *n = node_get(b, &b->nodes[k], err);
+            struct node *n = node_get(b, &b->nodes[k].url, err);
             if (!n) {
                 fleet_unref(f);
                 return NULL;
             }
-            f->backends[i].nodes[f->backends[i].n++] = n;
+            f->backends[i].nodes[f->backends[i].n++] = (struct fleet_node){
+                .node = n,
+                .zone = b->nodes[k].zone,
+                .weight = b->nodes[k].weight,
+                .near = !config->zone.n || view_eq(config->zone, b->nodes[k].zone)};
         }
     }
     fleet_refresh(f);
@@ -104,7 +108,7 @@ struct egress *fleet_gate(const struct fleet *f)
     return f->gate;
 }
 
-struct node *const *fleet_nodes(const struct fleet *f, unsigned backend, unsigned *ret_n)
+const struct fleet_node *fleet_nodes(const struct fleet *f, unsigned backend, unsigned *ret_n)
 {
     *ret_n = f->backends[backend].n;
     return f->backends[backend].nodes;
@@ -172,7 +176,7 @@ static struct policy_model *collect(const struct backend *from, struct arena *a,
     unsigned most = 0, n = 0;
 
     for (unsigned i = 0; i < from->n; i++) {
-        lists[i] = node_models_ref(from->nodes[i]);
+        lists[i] = node_models_ref(from->nodes[i].node);
         most += lists[i] ? lists[i]->n : 0;
     }
     struct policy_model *out = arena_new_array(a, struct policy_model, most + 1);
@@ -257,8 +261,8 @@ bool fleet_view(struct fleet *f, struct arena *a, struct policy_fleet *ret_fleet
     for (unsigned i = 0; i < n; i++) {
         out[i].out_of_service = true;
         for (unsigned k = 0; k < f->backends[i].n && !out[i].available; k++) {
-            out[i].available = node_available(f->backends[i].nodes[k], now);
-            out[i].out_of_service &= !node_serves(f->backends[i].nodes[k]);
+            out[i].available = node_available(f->backends[i].nodes[k].node, now);
+            out[i].out_of_service &= !node_serves(f->backends[i].nodes[k].node);
         }
     }
     *ret_fleet = (struct policy_fleet){.backends = out, .n_backends = n};
@@ -290,7 +294,7 @@ struct node *fleet_pick(const struct fleet *f, const struct fleet_wish *wish,
     unsigned best = FLEET_MAX_NODES, fewest = 0;
 
     for (unsigned i = 0; i < b->n; i++) {
-        struct node *n = b->nodes[i];
+        struct node *n = b->nodes[i].node;
         unsigned load = atomic_load_explicit(&n->in_flight, memory_order_relaxed);
         if (was_tried(tried, i))
             continue;
@@ -310,7 +314,7 @@ struct node *fleet_pick(const struct fleet *f, const struct fleet_wish *wish,
     if (best == FLEET_MAX_NODES)
         return NULL;
     tried->bits[best / 64] |= UINT64_C(1) << (best % 64);
-    return b->nodes[best];
+    return b->nodes[best].node;
 }
 
 int64_t fleet_retry_at(const struct fleet *f, unsigned backend)
@@ -319,8 +323,9 @@ int64_t fleet_retry_at(const struct fleet *f, unsigned backend)
     int64_t earliest = TIMER_NEVER, now = loop_now_ns();
 
     for (unsigned i = 0; i < b->n; i++) {
-        int64_t at = atomic_load_explicit(&b->nodes[i]->not_before_ns, memory_order_relaxed);
-        if (at > now && at < earliest && node_serves(b->nodes[i]))
+        const struct node *n = b->nodes[i].node;
+        int64_t at = atomic_load_explicit(&n->not_before_ns, memory_order_relaxed);
+        if (at > now && at < earliest && node_serves(n))
             earliest = at;
     }
     return earliest;

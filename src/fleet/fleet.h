@@ -13,6 +13,15 @@
 
 struct fleet;
 
+/* A node as this fleet's configuration has it: where it stands and what it is given may change with
+ * a reload, the node stays. */
+struct fleet_node {
+    struct node *node;
+    struct view zone; /* empty: in none */
+    unsigned weight;  /* 1 to 1000 */
+    bool near;        /* in the zone of this gateway, or the gateway is in none */
+};
+
 /* Takes a reference to `config`. The nodes' models are not known yet. */
 struct fleet *fleet_new(struct config *config, struct error *err) MUST_CHECK;
 struct fleet *fleet_ref(struct fleet *f);
@@ -22,7 +31,7 @@ void fleet_unref(struct fleet *f);
 struct config *fleet_config(const struct fleet *f);
 /* The gate of its configuration; lives as long as the fleet. */
 struct egress *fleet_gate(const struct fleet *f);
-struct node *const *fleet_nodes(const struct fleet *f, unsigned backend, unsigned *ret_n);
+const struct fleet_node *fleet_nodes(const struct fleet *f, unsigned backend, unsigned *ret_n);
 
 /* The backends as policy_decide() wants them, right now. `ret_fleet` and all it names live in the
  * arena. False: no memory. */

@@ -50,11 +50,11 @@ uint64_t fleet_each_difference(const struct fleet *f, fleet_difference_fn *told,
     for (unsigned i = 0; i < n_backends; i++)
         for (unsigned k = i; k < n_backends; k++) {
             unsigned n_a, n_b;
-            struct node *const *a = fleet_nodes(f, i, &n_a), *const *b = fleet_nodes(f, k, &n_b);
+            const struct fleet_node *a = fleet_nodes(f, i, &n_a), *b = fleet_nodes(f, k, &n_b);
             for (unsigned x = 0; x < n_a; x++)
                 for (unsigned y = i == k ? x + 1 : 0; y < n_b; y++)
-                    if (comparable(a[x], b[y]))
-                        compare(&w, a[x], b[y]);
+                    if (comparable(a[x].node, b[y].node))
+                        compare(&w, a[x].node, b[y].node);
         }
     return w.sum;
 }

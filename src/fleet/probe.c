@@ -334,11 +334,11 @@ struct prober *prober_start(struct fleet *f, const struct prober_ears *ears)
     p->ears = *ears;
     for (unsigned i = 0; i < c->n_backends; i++) {
         unsigned n;
-        struct node *const *nodes = fleet_nodes(f, i, &n);
+        const struct fleet_node *nodes = fleet_nodes(f, i, &n);
         for (unsigned k = 0; k < n; k++) {
-            bool unknown = is_unknown(nodes[k]);
+            bool unknown = is_unknown(nodes[k].node);
             p->watches[p->n++] = (struct watch){
-                .prober = p, .node = nodes[k], .backend = &c->backends[i], .counted = unknown};
+                .prober = p, .node = nodes[k].node, .backend = &c->backends[i], .counted = unknown};
             p->unknown += unknown;
         }
     }

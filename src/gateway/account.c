@@ -98,14 +98,14 @@ static int64_t would_cost(const struct exchange *x, unsigned backend, struct vie
                           const struct llm_usage *usage)
 {
     unsigned n;
-    struct node *const *nodes;
+    const struct fleet_node *nodes;
     int64_t share_ns = -1;
 
     if (x->config->backends[backend].side == SIDE_OUTSIDE)
         return outside_cost(x, model, usage);
     nodes = fleet_nodes(x->fleet, backend, &n);
     for (unsigned i = 0; i < n && share_ns < 0; i++)
-        share_ns = node_estimate_share_ns(nodes[i], (uint64_t)usage->input + usage->output);
+        share_ns = node_estimate_share_ns(nodes[i].node, (uint64_t)usage->input + usage->output);
     return inside_cost(x, backend, share_ns);
 }
 

@@ -84,12 +84,12 @@ static void write_hours(struct gateway *g)
 
     for (unsigned i = 0; i < c->n_backends; i++) {
         unsigned n;
-        struct node *const *nodes = fleet_nodes(f, i, &n);
+        const struct fleet_node *nodes = fleet_nodes(f, i, &n);
         for (unsigned k = 0; k < n && c->backends[i].side == SIDE_INSIDE; k++) {
             struct ledger_node_hours h = {.backend = c->backends[i].name,
-                                          .node = nodes[k]->text,
+                                          .node = nodes[k].node->text,
                                           .cost_per_hour_nano = c->backends[i].cost_per_hour_nano};
-            node_take_hours(nodes[k], &h.from_ms, &h.to_ms, &h.busy_ms);
+            node_take_hours(nodes[k].node, &h.from_ms, &h.to_ms, &h.busy_ms);
             ledger_add_node_hours(g->ledger, &h);
         }
     }
@@ -325,7 +325,7 @@ static void preload_trust(const struct config *c)
 {
     for (unsigned i = 0; i < c->n_backends; i++)
         for (unsigned k = 0; k < c->backends[i].n_nodes; k++)
-            if (c->backends[i].nodes[k].tls) {
+            if (c->backends[i].nodes[k].url.tls) {
                 tls_preload(c->backends[i].ca_file);
                 break;
             }

@@ -120,13 +120,13 @@ static void test_small_example(void **state)
     assert_int_equal(lab->side, SIDE_INSIDE);
     assert_int_equal(lab->engine, ENGINE_VLLM);
     assert_int_equal(lab->n_nodes, 2);
-    expect(lab->nodes[1].host, "10.0.0.8");
-    assert_int_equal(lab->nodes[1].port, 8000);
+    expect(lab->nodes[1].url.host, "10.0.0.8");
+    assert_int_equal(lab->nodes[1].url.port, 8000);
     assert_int_equal(lab->n_models, 0);
     assert_int_equal(lab->key.n, 0);
     assert_int_equal(openai->side, SIDE_OUTSIDE);
     assert_int_equal(openai->engine, ENGINE_OPENAI);
-    assert_true(openai->nodes[0].tls);
+    assert_true(openai->nodes[0].url.tls);
     expect(openai->key, "sk-test-0123456789");
     expect(openai->key_shown, "${OPENAI_API_KEY}");
     assert_int_equal(openai->n_models, 1);
@@ -178,7 +178,7 @@ static void test_full_example(void **state)
     expect(c->aliases[1].target, "auto");
     const struct config_backend *lab = &c->backends[0];
     assert_int_equal(lab->n_nodes, 3);
-    expect(lab->nodes[2].host, "2001:db8::9");
+    expect(lab->nodes[2].url.host, "2001:db8::9");
     expect(lab->models[0].name, "qwen2.5:7b");
     assert_int_equal(lab->models[0].window, 32768);
     assert_true(lab->models[0].abilities_known);
@@ -198,6 +198,74 @@ static void test_full_example(void **state)
     assert_int_equal(c->prices[0].output, 2000000);
     assert_int_equal(c->prices[1].cached_input, 50000); /* the price of input */
     config_unref(c);
+}
+
+static void test_nodes(void **state)
+{
+    struct config *c = load("backends:\n"
+                            "  - name: a\n"
+                            "    side: inside\n"
+                            "    engine: vllm\n"
+                            "    nodes:\n"
+                            "      - http://h:1\n"
+                            "      - {url: 'http://h:2', zone: east.1, weight: 1000}\n"
+                            "  - {name: b, side: inside, engine: vllm, url: http://h:3}\n"
+                            "zone: east.1\n");
+    static const struct {
+        const char *text, *zone;
+        unsigned weight;
+    } want[] = {{"http://h:1", "", CONFIG_NODE_WEIGHT}, {"http://h:2", "east.1", 1000}};
+    struct buf shown = BUF_MAX(64 * 1024);
+
+    (void)state;
+    expect(c->zone, "east.1");
+    assert_int_equal(c->backends[0].n_nodes, 2);
+    for (unsigned i = 0; i < 2; i++) {
+        expect(c->backends[0].nodes[i].url.text, want[i].text);
+        expect(c->backends[0].nodes[i].zone, want[i].zone);
+        assert_int_equal(c->backends[0].nodes[i].weight, want[i].weight);
+    }
+    assert_int_equal(c->backends[1].nodes[0].weight, CONFIG_NODE_WEIGHT);
+    /* What is shown loads as the same. */
+    config_show(c, &shown);
+    buf_append_char(&shown, '\0');
+    assert_non_null(strstr(shown.p, "    nodes:\n"
+                                    "      - url: http://h:1\n"
+                                    "        weight: 100\n"
+                                    "      - url: http://h:2\n"
+                                    "        zone: east.1\n"
+                                    "        weight: 1000\n"));
+    assert_non_null(strstr(shown.p, "    nodes: [http://h:3]\n"));
+    shown.len--;
+    struct error err;
+    struct config *again = config_load("again.yaml", buf_view(&shown), &err);
+    assert_non_null(again);
+    expect(again->zone, "east.1");
+    expect(again->backends[0].nodes[1].zone, "east.1");
+    assert_int_equal(again->backends[0].nodes[1].weight, 1000);
+    config_unref(again);
+    config_unref(c);
+    buf_done(&shown);
+}
+
+static void test_how_many_nodes(void **state)
+{
+    struct buf yaml = BUF_MAX(64 * 1024);
+    struct error err;
+
+    (void)state;
+    for (unsigned more = 0; more < 2; more++) {
+        buf_reset(&yaml);
+        buf_append_lit(&yaml, "backends:\n  - {name: a, side: inside, engine: vllm, nodes: [");
+        for (unsigned i = 0; i < 256 + more; i++)
+            buf_printf(&yaml, "%shttp://h:%u", i ? ", " : "", i + 1);
+        buf_append_lit(&yaml, "]}\n");
+        struct config *c = config_load("weir.yaml", buf_view(&yaml), &err);
+        assert_int_equal(c != NULL, more == 0);
+        config_unref(c);
+    }
+    expect(view_str(err.text), "weir.yaml:2:50: nodes has 257 entries, the most is 256");
+    buf_done(&yaml);
 }
 
 /* Where a backend's timeouts come from. */
@@ -387,7 +455,7 @@ static void test_discovery(void **state)
     assert_int_equal(c->backends[0].first_token_ms, 300000);
     expect(c->backends[1].name, "vllm");
     expect(c->backends[2].name, "vllm-2");
-    expect(c->backends[2].nodes[0].host, "::1");
+    expect(c->backends[2].nodes[0].url.host, "::1");
     expect(c->backends[3].name, "openai");
     assert_int_equal(c->backends[3].side, SIDE_OUTSIDE);
     expect(c->backends[3].key, "sk-test-0123456789");
@@ -471,6 +539,8 @@ int main(void)
         cmocka_unit_test(test_inside_networks),
         cmocka_unit_test(test_small_example),
         cmocka_unit_test(test_full_example),
+        cmocka_unit_test(test_nodes),
+        cmocka_unit_test(test_how_many_nodes),
         cmocka_unit_test(test_timeouts),
         cmocka_unit_test(test_thresholds),
         cmocka_unit_test(test_variables),

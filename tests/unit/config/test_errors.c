@@ -13,7 +13,8 @@
 /* The same with more options in its map; they begin at column 60 of line 2. */
 #define WITH(more) \
     "backends:\n  - {name: a, side: inside, engine: vllm, url: http://h:1, " more "}\n"
-#define URL(url) "backends:\n  - {name: a, side: inside, engine: vllm, url: \"" url "\"}\n"
+#define NODES(list) "backends:\n  - {name: lab, side: inside, engine: vllm, nodes: " list "}\n"
+#define URL(url)    "backends:\n  - {name: a, side: inside, engine: vllm, url: \"" url "\"}\n"
 
 struct wrong {
     const char *yaml, *text, *hint;
@@ -116,7 +117,8 @@ static const struct wrong shape[] = {
     {"first_token: 3s\n", "weir.yaml:1:1: unknown option 'first_token'",
      "there is an option timeouts.first_token"},
     {"xyzzy: 1\n", "weir.yaml:1:1: unknown option 'xyzzy'",
-     "known here: listen, admin, loops, insecure, keys, aliases, backends, policy, perimeter, "
+     "known here: listen, admin, loops, zone, insecure, keys, aliases, backends, policy, "
+     "perimeter, "
      "limits, timeouts, breaker, health, ledger, responses, prices"},
     {"limits:\n  bodi: 1MiB\n", "weir.yaml:2:3: unknown option 'bodi'", "did you mean 'body'?"},
     {"limits: 5\n", "weir.yaml:1:9: limits is a text, not a map",
@@ -275,6 +277,21 @@ static const struct wrong backends[] = {
      "weir.yaml:2:53: a node is a list, not a URL", "write it like http://10.0.0.7:8000"},
     {"backends:\n  - {name: lab, side: inside, engine: vllm, nodes: [http://h, http://h]}\n",
      "weir.yaml:2:63: the node stands twice", "remove one of the two"},
+    {NODES("[http://h, {url: http://h, zone: a}]"), "weir.yaml:2:63: the node stands twice",
+     "remove one of the two"},
+    {NODES("[{zone: a}]"), "weir.yaml:2:53: 'url' is missing here", "add url: URL"},
+    {NODES("[{url: [http://h]}]"), "weir.yaml:2:59: a node is a list, not a URL",
+     "write it like http://10.0.0.7:8000"},
+    {NODES("[{url: http://h, weight: 0}]"),
+     "weir.yaml:2:77: backends[].nodes[].weight is out of its range with '0'",
+     "write a number, 1 to 1000"},
+    {NODES("[{url: http://h, weight: 1001}]"),
+     "weir.yaml:2:77: backends[].nodes[].weight is out of its range with '1001'",
+     "write a number, 1 to 1000"},
+    {NODES("[{url: http://h, zone: \"room 7\"}]"),
+     "weir.yaml:2:75: backends[].nodes[].zone is 'room 7'", "write a name of a-z, 0-9, _ . and -"},
+    {NODES("[{url: http://h, wieght: 5}]"), "weir.yaml:2:69: unknown option 'wieght'",
+     "did you mean 'weight'?"},
     {WITH("nodes: [http://h]"), "weir.yaml:2:60: both url and nodes are given",
      "write one of the two"},
     {GOOD "  - {name: a, side: outside, engine: openai, url: https://x}\n",

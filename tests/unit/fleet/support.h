@@ -36,9 +36,9 @@ static inline struct fleet *fleet_of(const char *yaml)
 static inline struct node *node_of(const struct fleet *f, unsigned backend, unsigned i)
 {
     unsigned n;
-    struct node *const *nodes = fleet_nodes(f, backend, &n);
+    const struct fleet_node *nodes = fleet_nodes(f, backend, &n);
     assert_true(i < n);
-    return nodes[i];
+    return nodes[i].node;
 }
 
 /* An empty list in an arena of its own, as probe_models() makes it. */
