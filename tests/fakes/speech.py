@@ -383,15 +383,17 @@ STREAM = {"openai-chat": chat_stream, "openai-responses": response_stream,
 NDJSON = ("ollama", "generate", "embed", "embed_old")
 
 
+GO_ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
+
+
 def streams(kind, request):
     return kind in STREAM and bool(request.get("stream", kind in NDJSON))
 
 
 def frame(kind, name, data):
     if kind in NDJSON:
-        text = dumped(data)
-        # as the server's language does; its Python client takes these two for ends of a line
-        return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").encode() + b"\n"
+        # as the server's language does; its Python client takes two of them for ends of a line
+        return dumped(data).translate(GO_ESCAPES).encode() + b"\n"
     return (f"event: {name}\n".encode() if name else b"") + \
         wire.event(data if isinstance(data, str) else dumped(data))
 
@@ -425,7 +427,7 @@ def error_event(kind, message, count=3):
 
 # scripts for an Upstream
 
-def _head(kind, *headers):
+def stream_head(kind, *headers):
     content = "application/x-ndjson" if kind in NDJSON else "text/event-stream; charset=utf-8"
     return wire.head(200, [("content-type", content), ("cache-control", "no-cache"),
                            ("transfer-encoding", "chunked"), *headers])
@@ -452,7 +454,7 @@ def Speak(said=None, *headers, together=False):
         if not streams(kind, body):
             yield json_answer(200, PLAIN[kind](answer, body), *headers)
             return
-        yield _head(kind, *headers)
+        yield stream_head(kind, *headers)
         frames = [frame(kind, *event) for event in STREAM[kind](answer, body)]
         for data in [b"".join(frames)] if together else frames:
             yield wire.chunk(data)
@@ -463,7 +465,7 @@ def Speak(said=None, *headers, together=False):
 def Raw(*events):
     """These events or lines, whatever they are: (name, data) each."""
     def run(exchange):
-        yield _head(exchange.speaks)
+        yield stream_head(exchange.speaks)
         for event in events:
             yield wire.chunk(event if isinstance(event, bytes) else frame(exchange.speaks, *event))
         yield wire.LAST_CHUNK
@@ -476,7 +478,7 @@ def Cut(said, how="fin", message="the fake's memory ran out"):
     def run(exchange):
         kind = exchange.speaks
         events = list(STREAM[kind](_named(said, exchange), exchange.json))
-        yield _head(kind)
+        yield stream_head(kind)
         for event in events[:max(1, (len(events) + 1) // 2)]:
             yield wire.chunk(frame(kind, *event))
         yield 0.1  # else it could come before the gateway has said a byte
