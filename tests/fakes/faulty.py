@@ -166,6 +166,11 @@ def gzipped(script_text="Hello in gzip."):
                             ("content-length", len(body))]) + body]
 
 
+def drip(data, pause=0.1):
+    """A byte at a time."""
+    return [step for byte in data for step in (bytes([byte]), pause)]
+
+
 # What can go wrong before the first event that counts; each must lead to the next candidate.
 # name -> (script for a stream, script for a plain answer); None: does not apply.
 _PLAIN_BODY = json.dumps(wire.completion(MODEL, {"content": "x" * 200})).encode()
@@ -215,8 +220,11 @@ FAULTS = {
     "not_json": ([CHUNKED_HEAD, wire.chunk(wire.event("this is not JSON")), END],
                  json_answer(200, b"this is not JSON")),
     "empty_200": (json_answer(200, b""),) * 2,
-    "slow_drip_head": ([s for b in b"HTTP/1.1 200 OK\r\nx-slow: 1\r\n" * 6
-                        for s in (bytes([b]), 0.1)],) * 2,
+    "wrong_content_type": ([wire.head(200, [("content-type", "text/html"), ("content-length", 21)]),
+                            b"<html>Sign in.</html>"],) * 2,
+    "drip_inside_event": ([_EVENTS, b"40\r\n", *drip(b'data: {"choices":[{"index":0,"de')], None),
+    "drip_in_length_body": (None, [_PLAIN_HEAD, *drip(_PLAIN_BODY[:60])]),
+    "slow_drip_head": (drip(b"HTTP/1.1 200 OK\r\nx-slow: 1\r\n" * 6),) * 2,
 }
 
 
