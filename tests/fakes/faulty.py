@@ -13,14 +13,14 @@ Requests that ask no model (health, lists of models) are answered by the engine'
 use up scripts; `up.probes` has them. What asks one may speak any dialect: `exchange.speaks`, and
 speech.py for answers; `up.complaints` has what the official SDKs' types say of the requests.
 """
-import os
-import itertools
+import ctypes
 import gzip
+import itertools
 import json
+import os
 import select
 import socket
 import ssl
-import struct
 import threading
 import time
 
@@ -30,6 +30,7 @@ import wire
 STALL, FIN, RST, KEEP = "stall", "fin", "rst", "keep"
 HEAD_MAX = 256 << 10
 STALL_MAX_S = 60
+_LIBC = ctypes.CDLL(None)
 ANTHROPIC_VERSIONS = ("2023-06-01", "2026-10-21")  # the latter is what its SDK 2.x sends
 
 
@@ -304,21 +305,18 @@ class Upstream:
         listener.listen(1024)
         self.port = listener.getsockname()[1]
         self._listener, self._up = listener, True
-        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+        self._acceptor = threading.Thread(target=self._accept, args=(listener,), daemon=True)
+        self._acceptor.start()
         return self
 
     def down(self):
         """As if the process was killed: no listener, every connection reset."""
         self._up = False
-        try:
-            self._listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self._listener.close()
-        with self.lock:
-            sockets, self._sockets = list(self._sockets), set()
-        for sock in sockets:
-            _reset(sock)
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._acceptor.join(STALL_MAX_S)
+        with self.lock:  # what is in the set is open
+            for sock in self._sockets:
+                _reset(sock)
 
     __enter__ = up
 
@@ -340,12 +338,14 @@ class Upstream:
         if self.tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*self.tls)
-        while True:
-            try:
-                sock, _ = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._connection, args=(sock, context), daemon=True).start()
+        with listener:
+            while True:
+                try:
+                    sock, _ = listener.accept()
+                except OSError:
+                    return
+                threading.Thread(target=self._connection, args=(sock, context),
+                                 daemon=True).start()
 
     def _connection(self, sock, context):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -538,18 +538,11 @@ def _left(sock, seconds):
 
 
 def _reset(sock):
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        if isinstance(sock, ssl.SSLSocket):
-            sock = socket.socket(fileno=sock.detach())
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            sock.close()
-            return
-        # close() alone would wait for a thread that sits in recv()
-        sock.shutdown(socket.SHUT_RD)
-        sock.close()
-    except OSError:
-        pass
+    """A reset, now; the socket stays open. A close() by one thread while another polls it would
+    not do: when that one wakes it looks up the number again, which may be a pipe of a child by
+    then, and sleeps on with the connection in its hands, which nobody answers nor resets."""
+    unspecified = bytes(16)  # AF_UNSPEC: connect() to it disconnects
+    _LIBC.connect(sock.fileno(), unspecified, len(unspecified))
 
 
 class ConnectProxy:

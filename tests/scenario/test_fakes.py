@@ -1,8 +1,11 @@
 """The fakes themselves: a fake that does not do what it says would make every test worthless."""
 import http.client
+import itertools
 import json
+import os
 import socket
 import ssl
+import threading
 import time
 
 import openai
@@ -131,6 +134,29 @@ def test_down_is_refused_and_up_is_the_same_port(lab):
     with connect(lab) as raw:
         raw.send(request(chat()))
         assert raw.response().status == 200
+
+
+def test_down_resets_each_connection_whatever_is_opened_then(lab):
+    """Numbers of descriptors are used again at once, while the fake's threads wait on theirs."""
+    clients = [connect(lab) for _ in range(100)]
+    eventually(lambda: len(lab.connections) == 100)
+    pipes, down = [], threading.Event()
+
+    def open_pipes():
+        while not down.is_set() and len(pipes) < 300:
+            pipes.append(os.pipe())
+
+    thread = threading.Thread(target=open_pipes)
+    thread.start()
+    lab.down()
+    down.set()
+    thread.join()
+    for client in clients:
+        client.sock.settimeout(2)
+        with client, pytest.raises(ConnectionResetError):
+            client.sock.recv(1)
+    for end in itertools.chain(*pipes):
+        os.close(end)
 
 
 def test_its_habits_are_the_engines(lab):
