@@ -5,6 +5,7 @@ import time
 import pytest
 
 import faulty
+import speech
 import wire
 from harness import SLACK, backend, chat, eventually, request
 
@@ -18,27 +19,50 @@ def patient(start, lab, cloud):
                  timeouts={"first_token": "50s", "between_tokens": "50s", "total": "60s"})
 
 
+# What the upstream does before the client leaves: a script for a stream, one for a plain answer.
+_JSON_HEAD = wire.head(200, [("content-type", "application/json"), ("content-length", 500)])
+STAGES = {
+    "before_head": ([faulty.STALL],) * 2,
+    "behind_head": ([faulty.CHUNKED_HEAD, faulty.STALL], [_JSON_HEAD, faulty.STALL]),
+    "inside_answer": (ENDLESS, [_JSON_HEAD + b'{"id":', faulty.STALL]),
+}
+LIMITS = {"openai-chat": {}, "anthropic": {"max_tokens": 50}, "ollama": {}}
+LEAVE_S = 0.1
+
+
+def leave(client, how):
+    if how == "half_close":
+        client.sock.shutdown(socket.SHUT_WR)
+    elif how == "reset":
+        faulty._reset(client.sock)
+    else:
+        client.sock.close()
+
+
 @pytest.mark.core
 @pytest.mark.parametrize("how", ["close", "reset", "half_close"])
-@pytest.mark.parametrize("stage", ["before_head", "streaming", "plain"])
-def test_a_client_that_leaves_cancels_its_upstream(patient, lab, cloud, how, stage):
-    lab.script(ENDLESS if stage == "streaming" else [faulty.STALL])
-    with patient.raw() as client:
-        client.send(request(chat(stream=stage != "plain")))
-        if stage == "streaming":
-            client.read_until(b"Hello")
-        exchange = lab.wait_chats(1)
-        left = time.monotonic()
-        if how == "half_close":
-            client.sock.shutdown(socket.SHUT_WR)
-        elif how == "reset":
-            faulty._reset(client.sock)
-        else:
-            client.sock.close()
-        exchange.gone_after(5)
-        assert exchange.gone_at - left < 1 * SLACK
-    record = patient.wait_record(status=499)
-    assert record["outcome"] == "client_closed_request"
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("kind", LIMITS)
+def test_a_client_that_leaves_cancels_its_upstream(patient, lab, cloud, kind, stage, stream, how):
+    """Within 100 ms; the best of three, since the machine may be busy, while nothing that waits
+    for a timer is lucky three times."""
+    lab.script(STAGES[stage][0 if stream else 1])
+    took = []
+    for count in range(1, 4):
+        with patient.raw() as client:
+            client.send(request(chat(stream=stream, **LIMITS[kind]), path=speech.PATHS[kind]))
+            exchange = lab.wait_chats(count)
+            if stream and stage == "inside_answer":
+                client.read_until(b"Hello")
+            else:
+                time.sleep(0.05)  # for Weir to read what there is
+            left = time.monotonic()
+            leave(client, how)
+            exchange.gone_after(5)
+            took.append(exchange.gone_at - left)
+    assert min(took) < LEAVE_S * SLACK, took
+    eventually(lambda: len(patient.ledger(status=499, outcome="client_closed_request")) == 3)
     assert not cloud.chats  # nobody is left to answer
 
 
