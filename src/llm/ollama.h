@@ -80,6 +80,13 @@ bool ollama_request_pass(const struct llm_request *request, const struct llm_rew
                          struct arena *a, struct llm_body *ret_body, struct view *ret_notes,
                          struct error *err);
 
+/* What keeps Ollama from cutting a prompt: a longer one is refused then. */
+#define OLLAMA_WHOLE_PROMPT "\"truncate\":false,\"shift\":false"
+/* The same with that in it, where the client says nothing of it. */
+bool ollama_chat_pass(const struct llm_request *request, const struct llm_rewrite *rewrite,
+                      struct arena *a, struct llm_body *ret_body, struct view *ret_notes,
+                      struct error *err);
+
 /* "2026-11-24T06:17:28.46841796Z"; returns the length, `to` has room for 40 bytes. */
 size_t ollama_time(char *to, int64_t wall_ns);
 /* The Unix time that such a text says; 0 when it is none. */

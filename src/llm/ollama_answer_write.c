@@ -361,7 +361,7 @@ const struct llm_dialect_ops ollama_ops = {
     .error_event = error_event,
     .event_pass = ollama_event_pass,
     .plain_pass = ollama_plain_pass,
-    .request_pass = ollama_request_pass,
+    .request_pass = ollama_chat_pass,
     .content_type = content_type,
     .path = VIEW_LIT("/api/chat"),
 };
@@ -376,7 +376,7 @@ const struct llm_dialect_ops ollama_generate_ops = {
     .error_event = error_event,
     .event_pass = ollama_event_pass,
     .plain_pass = ollama_plain_pass,
-    .request_pass = ollama_request_pass,
+    .request_pass = ollama_chat_pass,
     .content_type = content_type,
     .path = VIEW_LIT("/api/generate"),
 };

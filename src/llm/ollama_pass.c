@@ -120,3 +120,48 @@ bool ollama_request_pass(const struct llm_request *request, const struct llm_rew
     *ret_notes = VIEW("");
     return true;
 }
+
+/* Ollama cuts a prompt that is longer than its window and forgets its beginning when the answer
+ * grows beyond it, without a word, unless it is told not to. Who asked for either is left alone. */
+static struct view whole_prompt(struct view body)
+{
+    struct json_reader r;
+    struct json_object o;
+    bool truncate = false, shift = false;
+
+    json_begin(&r, body);
+    json_object_begin(&r, &o);
+    while (json_object_next(&r, &o)) {
+        truncate |= json_key_is(&o, "truncate");
+        shift |= json_key_is(&o, "shift");
+        json_skip(&r);
+    }
+    if (json_failed(&r) || (truncate && shift))
+        return VIEW_NONE;
+    return truncate ? VIEW("\"shift\":false,")
+           : shift  ? VIEW("\"truncate\":false,")
+                    : VIEW(OLLAMA_WHOLE_PROMPT ",");
+}
+
+bool ollama_chat_pass(const struct llm_request *request, const struct llm_rewrite *rewrite,
+                      struct arena *a, struct llm_body *ret_body, struct view *ret_notes,
+                      struct error *err)
+{
+    struct view added = whole_prompt(request->body);
+    struct llm_body out;
+
+    if (!ollama_request_pass(request, rewrite, a, &out, ret_notes, err))
+        return false;
+    if (added.n) { /* behind the brace, and before the member that names the model at least */
+        struct view first = out.pieces[0];
+        size_t at = view_find_char(first, '{') + 1;
+        memmove(&out.pieces[3], &out.pieces[1], (out.n - 1) * sizeof(out.pieces[0]));
+        out.pieces[0] = view_first(first, at);
+        out.pieces[1] = added;
+        out.pieces[2] = view_skip(first, at);
+        out.n += 2;
+        out.bytes += added.n;
+    }
+    *ret_body = out;
+    return true;
+}

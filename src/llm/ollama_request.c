@@ -21,15 +21,16 @@ static bool add_extra(struct ollama_in *x, const char *prefix, struct view key)
     return true;
 }
 
-/* A field that nothing neutral holds. What equals its default is as good as not said. */
+/* A field that nothing neutral holds. What equals its default is as good as not said; and nobody
+ * but Ollama cuts a prompt or forgets it (truncate, shift), so that others need not be told. */
 static bool take_extra(struct ollama_in *x, const struct json_object *o)
 {
-    bool on = json_key_is(o, "truncate") || json_key_is(o, "shift");
+    bool cuts = json_key_is(o, "truncate") || json_key_is(o, "shift");
     struct view key = arena_dup(x->a, o->key), raw;
 
     if (!json_value(&x->r, &raw))
         return false;
-    bool usual = view_eq(raw, VIEW("null")) || view_eq(raw, on ? VIEW("true") : VIEW("false")) ||
+    bool usual = cuts || view_eq(raw, VIEW("null")) || view_eq(raw, VIEW("false")) ||
                  view_eq(raw, VIEW("\"\"")) || view_eq(raw, VIEW("[]"));
     return usual || add_extra(x, "", key);
 }

@@ -380,6 +380,8 @@ bool ollama_request_write(const struct llm_neutral *request, const struct llm_re
     put_format(&x);
     put_think(&x);
     json_put_member_bool(&x.w, VIEW("stream"), request->stream);
+    json_put_member_bool(&x.w, VIEW("truncate"), false); /* see OLLAMA_WHOLE_PROMPT */
+    json_put_member_bool(&x.w, VIEW("shift"), false);
     if (request->keep_alive.n) {
         json_put_key(&x.w, VIEW("keep_alive"));
         json_put_raw(&x.w, request->keep_alive);

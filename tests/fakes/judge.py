@@ -96,6 +96,9 @@ BEYOND = {
     "ChatCompletionMessage": {"reasoning": str, "reasoning_content": str},
     "ChoiceDelta": {"reasoning": str, "reasoning_content": str},
     "ChatCompletionAssistantMessageParam": {"reasoning": str, "reasoning_content": str},
+    # Ollama's server knows them, its SDK does not
+    "ChatRequest": {"truncate": bool, "shift": bool},
+    "GenerateRequest": {"truncate": bool, "shift": bool},
 }
 # these speak JSON schema or anything else in a place that the class describes too narrowly
 FREE = {"ollama._types.Parameters"}

@@ -502,6 +502,8 @@ def test_the_same_dialect_is_not_touched(make_pair, kind):
     with pair.weir.raw() as raw:
         raw.send(request(wanted.encode(), path=speech.PATHS[kind]))
         assert raw.response().status == 200
+    if kind == "ollama":  # that it cuts no prompt is the only thing it must be told
+        wanted = '{"truncate":false,"shift":false,' + wanted[1:]
     assert pair.upstream.chats[-1].body.decode() == wanted.replace('"asked"', '"fake-model"')
 
 

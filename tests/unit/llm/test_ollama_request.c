@@ -103,9 +103,8 @@ static void test_every_field(void **state)
     assert_view(n.tools[0].name, "f");
     assert_view(n.tools[0].description, "d");
     assert_view(n.tools[0].parameters, "{\"type\":\"object\"}");
-    assert_int_equal(n.n_extras, 2);
+    assert_int_equal(n.n_extras, 1); /* nobody else cuts, whatever is asked of Ollama */
     assert_view(n.extras[0], "options.repeat_penalty");
-    assert_view(n.extras[1], "truncate");
     assert_int_equal(n.n_turns, 2);
     assert_int_equal(n.turns[0].role, LLM_SYSTEM);
     assert_int_equal(n.turns[1].n_parts, 2);
@@ -264,17 +263,20 @@ static void test_generate(void **state)
     assert_view(n.keep_alive, "0");
 }
 
+#define WHOLE OLLAMA_WHOLE_PROMPT
+
 static void test_written(void **state)
 {
     (void)state;
     assert_written(ASK(",\"options\":{\"temperature\":1,\"top_p\":0.5,\"num_ctx\":4096}"), true,
-                   "{\"model\":\"m2\",\"messages\":[" USER("hi") "],\"stream\":true,"
+                   "{\"model\":\"m2\",\"messages\":[" USER("hi") "],\"stream\":true," WHOLE ","
                                                                  "\"options\":{\"num_ctx\":4096}}",
                    "temperature dropped, top_p dropped, ");
-    assert_written(ASK(",\"format\":\"json\",\"think\":false"), false,
-                   "{\"model\":\"m2\",\"messages\":[" USER("hi") "],\"format\":\"json\","
-                                                                 "\"think\":false,\"stream\":true}",
-                   "");
+    assert_written(
+        ASK(",\"format\":\"json\",\"think\":false"), false,
+        "{\"model\":\"m2\",\"messages\":[" USER("hi") "],\"format\":\"json\","
+                                                      "\"think\":false,\"stream\":true," WHOLE "}",
+        "");
 }
 
 /* What other dialects say and this one does not. */
@@ -322,7 +324,7 @@ static void test_losses(void **state)
                 "\"arguments\":{\"arguments\":\"\\\"x\\\"\"}}}]},"
                 "{\"role\":\"tool\",\"content\":\"r\",\"tool_name\":\"f\",\"tool_call_id\":\"c\","
                 "\"images\":[\"AAAA\"]},{\"role\":\"user\",\"content\":\"go on\"}],\"format\":{},"
-                "\"think\":\"low\",\"stream\":false}");
+                "\"think\":\"low\",\"stream\":false," OLLAMA_WHOLE_PROMPT "}");
     assert_view(buf_view(&notes),
                 "signature dropped, redacted_thinking dropped, cache_control dropped, "
                 "detail dropped, name dropped, is_error dropped, json_schema.name dropped, "
@@ -481,7 +483,7 @@ static void generate(struct buf *b)
         buf_printf(b, ",\"format\":%s", formats[pick(COUNT(formats))]);
     if (pick(2))
         buf_printf(b, ",\"think\":%s", thinks[pick(COUNT(thinks))]);
-    buf_printf(b, ",\"stream\":%s", pick(2) ? "true" : "false");
+    buf_printf(b, ",\"stream\":%s," OLLAMA_WHOLE_PROMPT, pick(2) ? "true" : "false");
     if (pick(2))
         buf_printf(b, ",\"keep_alive\":%s", pick(2) ? "\"10m\"" : "-1");
     if (pick(3) == 0)
@@ -538,23 +540,37 @@ static void test_golden(void **state)
     }
 }
 
+/* What the client says of cutting stands; else nothing is cut. */
 static void test_pass(void **state)
 {
-    static const char body[] = "{ \"x\":1.0, \"model\" : \"m\",\"messages\":[{\"model\":1}]}";
-    struct llm_request req = {.body = view_str(body)};
-    struct llm_rewrite rw = {.model = VIEW("a\"b")};
-    struct buf out = BUF_MAX(4096);
-    struct llm_body pieces;
-    struct view notes;
+    static const char *const rows[][2] = {
+        {"{ \"x\":1.0, \"model\" : \"m\",\"messages\":[{\"model\":1,\"truncate\":true}]}",
+         "{" WHOLE
+         ", \"x\":1.0, \"model\" : \"n\\\"\",\"messages\":[{\"model\":1,\"truncate\":true}]}"},
+        {" {\"model\":\"m\"}", " {" WHOLE ",\"model\":\"n\\\"\"}"},
+        {"{\"truncate\":true,\"model\":\"m\"}",
+         "{\"shift\":false,\"truncate\":true,\"model\":\"n\\\"\"}"},
+        {"{\"model\":\"m\",\"shift\":null}",
+         "{\"truncate\":false,\"model\":\"n\\\"\",\"shift\":null}"},
+        {"{\"model\":\"m\",\"shift\":true,\"truncate\":false}",
+         "{\"model\":\"n\\\"\",\"shift\":true,\"truncate\":false}"},
+    };
+    const struct llm_dialect_ops *const ops[] = {&ollama_ops, &ollama_generate_ops};
+    struct llm_rewrite rw = {.model = VIEW("n\"")};
 
     (void)state;
-    assert_true(ollama_ops.request_pass(&req, &rw, a, &pieces, &notes, &err));
-    for (unsigned i = 0; i < pieces.n; i++)
-        buf_append(&out, pieces.pieces[i]);
-    assert_int_equal(out.len, pieces.bytes);
-    assert_view(buf_view(&out),
-                "{ \"x\":1.0, \"model\" : \"a\\\"b\",\"messages\":[{\"model\":1}]}");
-    buf_done(&out);
+    for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+        struct llm_request req = {.body = view_str(rows[i / 2][0])};
+        struct buf out = BUF_MAX(4096);
+        struct llm_body pieces;
+        struct view notes;
+        assert_true(ops[i % 2]->request_pass(&req, &rw, a, &pieces, &notes, &err));
+        for (unsigned k = 0; k < pieces.n; k++)
+            buf_append(&out, pieces.pieces[k]);
+        assert_int_equal(out.len, pieces.bytes);
+        assert_view(buf_view(&out), rows[i / 2][1]);
+        buf_done(&out);
+    }
 }
 
 int main(void)
