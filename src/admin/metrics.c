@@ -159,6 +159,20 @@ static void write_nodes(struct buf *b)
         node_line(b, "weir_node_breaker_opened_total", n, (double)get(&n->opened_total));
 }
 
+static void write_retries(struct buf *out, const struct stats *s)
+{
+    family(out, "weir_retries_total", "counter",
+           "Requests asked again where they were asked before, by what had happened.");
+    for (unsigned i = 0; i < STATS_RETRIES; i++)
+        buf_printf(out, "weir_retries_total{reason=\"%s\"} %llu\n",
+                   stats_retry_name((enum stats_retry)i), (unsigned long long)get(&s->retries[i]));
+    one(out, "weir_retry_budget_exhausted_total", "counter",
+        "Retries that the budget did not allow.", (double)get(&s->retry_exhausted));
+    one(out, "weir_prompts_cut_total", "counter",
+        "Answers of Ollama whose prompt filled the window: it was cut, most likely.",
+        (double)get(&s->prompts_cut));
+}
+
 static void write_scans(struct buf *out, const struct stats *s)
 {
     family(out, "weir_scans_total", "counter", "Requests looked through for sensitive data.");
@@ -197,6 +211,7 @@ void metrics_write(struct gateway *g, struct buf *out)
     for (unsigned i = 0; i < TASK_COUNT; i++)
         buf_printf(out, "weir_task_total{task=\"%s\"} %llu\n", task_name((enum task_kind)i),
                    (unsigned long long)get(&s->by_task[i]));
+    write_retries(out, s);
     write_scans(out, s);
     write_backends(out, s);
     write_nodes(out);

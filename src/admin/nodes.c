@@ -82,7 +82,9 @@ static void put_node(struct json_writer *w, const struct fleet_node *member)
     json_put_member_u64(w, VIEW("weight"), member->weight);
     json_put_member_string(w, VIEW("state"), view_str(node_state_name(node_state(n, now))));
     json_put_member_string(w, VIEW("breaker"),
-                           atomic_load(&n->open) ? VIEW("open") : VIEW("closed"));
+                           atomic_load(&n->open)        ? VIEW("open")
+                           : atomic_load(&n->half_open) ? VIEW("half-open")
+                                                        : VIEW("closed"));
     json_put_member_string(w, VIEW("engine"), view_str(engine_name(n->engine)));
     json_put_member_string(w, VIEW("version"), m ? m->version : VIEW_NONE);
     put_count(w, VIEW("slots"), m && m->slots ? (int64_t)m->slots : -1);

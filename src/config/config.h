@@ -210,6 +210,25 @@ struct config_webhook {
 enum responses_store { RESPONSES_STORE_OFF, RESPONSES_STORE_MEMORY };
 enum ledger_sync { LEDGER_SYNC_NORMAL, LEDGER_SYNC_FULL };
 
+/* What a node whose breaker is open must show before it is asked again. */
+enum breaker_probe { BREAKER_PROBE_TOKEN, BREAKER_PROBE_MODELS };
+
+struct config_breaker {
+    unsigned failures; /* in a row */
+    double error_rate; /* 0: not looked at */
+    int64_t window_ms;
+    int64_t
+        slow_ms; /* a first token later than this counts as an error of the rate; 0: none does */
+    int64_t open_ms;
+    enum breaker_probe probe;
+};
+
+struct config_retry {
+    double budget;     /* share of requests that may be asked again */
+    unsigned attempts; /* rounds through the plan */
+    int64_t loading_wait_ms;
+};
+
 struct config_listen {
     struct view host; /* without brackets */
     uint16_t port;
@@ -244,9 +263,10 @@ struct config {
     /* of backends that do not say their own; each backend has them filled in already */
     int64_t connect_ms, first_token_ms, between_tokens_ms, total_ms;
 
-    /* breaker and health */
-    unsigned breaker_failures;
-    int64_t breaker_open_ms, probe_interval_ms, load_interval_ms;
+    /* health and patience */
+    struct config_breaker breaker;
+    struct config_retry retry;
+    int64_t probe_interval_ms, load_interval_ms;
 
     /* ledger */
     struct view ledger_path;

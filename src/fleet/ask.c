@@ -95,7 +95,10 @@ bool node_ask(struct fleet *f, struct node *n, const struct config_backend *b, c
     if (!node_ask_any(f, n, b, method, path, body, timeout_ms, a, &status, &answer, err))
         return false;
     if (status / 100 != 2)
-        return error_set(err, status == 404 ? ERROR_NOT_FOUND : ERROR_UPSTREAM_STATUS,
+        return error_set(err,
+                         status == 404   ? ERROR_NOT_FOUND
+                         : status == 401 ? ERROR_UNAUTHORIZED
+                                         : ERROR_UPSTREAM_STATUS,
                          "%s answered %d", path, status);
     *ret_body = answer;
     return true;

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "egress/egress.h"
+#include "fleet/budget.h"
 #include "llm/models.h"
 
 #include <stdlib.h>
@@ -26,8 +27,9 @@ struct fleet {
     struct egress *gate;
     struct backend *backends;
     atomic_bool known;
-    pthread_mutex_t mutex;
+    pthread_mutex_t mutex; /* for what follows */
     struct view_of_backends *view;
+    struct budget budget;
 };
 
 static void view_unref(void *arg)
@@ -114,6 +116,21 @@ const struct fleet_node *fleet_nodes(const struct fleet *f, unsigned backend, un
     return f->backends[backend].nodes;
 }
 
+void fleet_count_request(struct fleet *f)
+{
+    lock_take(&f->mutex);
+    budget_count(&f->budget, loop_now_ns());
+    lock_release(&f->mutex);
+}
+
+bool fleet_take_retry(struct fleet *f)
+{
+    lock_take(&f->mutex);
+    bool taken = budget_take(&f->budget, f->config->retry.budget, loop_now_ns());
+    lock_release(&f->mutex);
+    return taken;
+}
+
 bool fleet_known(const struct fleet *f)
 {
     return atomic_load_explicit(&f->known, memory_order_relaxed);
@@ -168,8 +185,8 @@ static void add_named(struct policy_backend *b, const struct config_backend *c,
 }
 
 /* The models of all the backend's nodes, each once, in the order of the first that has it. A model
- * that several nodes have with different windows counts with the smallest, and as remote when one
- * of them says so. */
+ * that several nodes have with different windows counts with the largest, which fleet_pick() heeds,
+ * and as remote when one of them says so. */
 static struct policy_model *collect(const struct backend *from, struct arena *a, unsigned *ret_n)
 {
     struct node_models *lists[FLEET_MAX_NODES];
@@ -190,7 +207,7 @@ static struct policy_model *collect(const struct backend *from, struct arena *a,
                 out[n++].name = arena_dup(a, m->name);
             } else {
                 seen->remote |= m->remote;
-                if (m->window && (!seen->window || m->window < seen->window))
+                if (m->window > seen->window)
                     seen->window = m->window;
             }
         }
@@ -206,8 +223,11 @@ static void fill_backend(struct fleet *f, unsigned i, struct policy_backend *out
     unsigned n_reported;
     struct policy_model *reported = collect(&f->backends[i], a, &n_reported);
 
-    *out = (struct policy_backend){
-        .index = i, .name = arena_dup(a, c->name), .side = c->side, .engine = c->engine};
+    *out = (struct policy_backend){.index = i,
+                                   .name = arena_dup(a, c->name),
+                                   .side = c->side,
+                                   .engine = c->engine,
+                                   .cuts = c->engine == ENGINE_OLLAMA && c->dialect != LLM_OLLAMA};
     if (c->n_models == 0) {
         out->models = reported;
         out->n_models = n_reported;
@@ -271,13 +291,27 @@ bool fleet_view(struct fleet *f, struct arena *a, struct policy_fleet *ret_fleet
 
 /* ---- choosing a node ----------------------------------------------------------------------- */
 
-static bool has_model(struct node *n, struct view model)
+uint32_t fleet_window(struct node *n, struct view model)
 {
     struct node_models *m = node_models_ref(n);
-    bool has = !m || find_model(m->models, m->n, model) != NULL;
+    struct policy_model *found = m ? find_reported(m->models, m->n, model) : NULL;
+    uint32_t window = found ? found->window : 0;
 
     node_models_unref(m);
-    return has;
+    return window;
+}
+
+/* Whether the node has the model, which names from the config say, and with a window that is large
+ * enough, as far as it is known. */
+static bool holds(struct node *n, const struct fleet_wish *wish, bool named)
+{
+    struct node_models *m = node_models_ref(n);
+    struct policy_model *found = m ? find_reported(m->models, m->n, wish->model) : NULL;
+    bool has = !m || named || found;
+    bool fits = !found || found->window == 0 || found->window >= wish->tokens;
+
+    node_models_unref(m);
+    return has && fits;
 }
 
 static bool was_tried(const struct fleet_tried *tried, unsigned i)
@@ -285,11 +319,20 @@ static bool was_tried(const struct fleet_tried *tried, unsigned i)
     return (tried->bits[i / 64] >> (i % 64) & 1) != 0;
 }
 
+/* Whether it is worth a try when all that may be asked has failed. */
+static bool in_despair(const struct node *n, int64_t now)
+{
+    enum node_state state = node_state(n, now);
+
+    return (state == NODE_OPEN || state == NODE_REFUSED) &&
+           atomic_load_explicit(&n->not_before_ns, memory_order_relaxed) <= now;
+}
+
 struct node *fleet_pick(const struct fleet *f, const struct fleet_wish *wish,
                         struct fleet_tried *tried)
 {
     const struct backend *b = &f->backends[wish->backend];
-    bool listed = f->config->backends[wish->backend].n_models == 0;
+    bool named = f->config->backends[wish->backend].n_models > 0;
     int64_t now = loop_now_ns();
     unsigned best = FLEET_MAX_NODES, fewest = 0;
 
@@ -298,15 +341,11 @@ struct node *fleet_pick(const struct fleet *f, const struct fleet_wish *wish,
         unsigned load = atomic_load_explicit(&n->in_flight, memory_order_relaxed);
         if (was_tried(tried, i))
             continue;
-        if (!node_serves(n) || atomic_load_explicit(&n->not_before_ns, memory_order_relaxed) > now)
-            continue;
-        if (!wish->desperate && (atomic_load_explicit(&n->open, memory_order_relaxed) ||
-                                 atomic_load_explicit(&n->loading, memory_order_relaxed)))
+        if (!node_available(n, now) && !(wish->desperate && in_despair(n, now)))
             continue;
         if (best != FLEET_MAX_NODES && load >= fewest)
             continue;
-        /* With one node, or names from the config, there is nothing to look up. */
-        if (listed && b->n > 1 && !has_model(n, wish->model))
+        if (b->n > 1 && !holds(n, wish, named)) /* with one there is no choice */
             continue;
         best = i;
         fewest = load;
@@ -315,18 +354,4 @@ struct node *fleet_pick(const struct fleet *f, const struct fleet_wish *wish,
         return NULL;
     tried->bits[best / 64] |= UINT64_C(1) << (best % 64);
     return b->nodes[best].node;
-}
-
-int64_t fleet_retry_at(const struct fleet *f, unsigned backend)
-{
-    const struct backend *b = &f->backends[backend];
-    int64_t earliest = TIMER_NEVER, now = loop_now_ns();
-
-    for (unsigned i = 0; i < b->n; i++) {
-        const struct node *n = b->nodes[i].node;
-        int64_t at = atomic_load_explicit(&n->not_before_ns, memory_order_relaxed);
-        if (at > now && at < earliest && node_serves(n))
-            earliest = at;
-    }
-    return earliest;
 }

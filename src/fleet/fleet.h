@@ -67,14 +67,32 @@ struct fleet_tried {
 struct fleet_wish {
     unsigned backend;
     struct view model;
-    /* Also nodes that are loading or whose breaker is open, but never one out of service. */
+    /* Also nodes whose breaker is open or that refused Weir's key, but never one that asked for
+     * patience, that loads, or that is out of service. */
     bool desperate;
+    /* What the model's window must hold; of several nodes those with a smaller one are passed over.
+     * 0: it does not matter. */
+    uint32_t tokens;
 };
 
 /* The next node for an attempt, which is then among the tried: the one with the fewest requests in
  * flight among those that are available, have the model and were not tried. NULL: none. */
 struct node *fleet_pick(const struct fleet *f, const struct fleet_wish *wish,
                         struct fleet_tried *tried);
+
+/* The window of that model at the node, as its engine says; 0: not known. */
+uint32_t fleet_window(struct node *n, struct view model);
+
+/* Its retry budget (budget.h): a request came; one is to be asked again, which is false where the
+ * budget is used up. */
+void fleet_count_request(struct fleet *f);
+bool fleet_take_retry(struct fleet *f) MUST_CHECK;
+
+/* How many nodes of that backend load their engines, and the least that one of them still needs;
+ * `ret_rest_ns` is untouched with none. */
+unsigned fleet_loading(const struct fleet *f, unsigned backend, int64_t *ret_rest_ns);
+/* Some node of that backend may be asked now. */
+bool fleet_available(const struct fleet *f, unsigned backend);
 
 /* The earliest time (monotonic) at which a node of that backend that only asked us to wait may be
  * asked; TIMER_NEVER when there is none. */

@@ -25,9 +25,7 @@ static bool says_loading(struct fleet *f, struct node *n, const struct config_ba
     return loading;
 }
 
-/* The host is there, and nothing listens; a host that is gone, or a name that is none, is no
- * beginning. */
-static bool refused(const struct error *why)
+bool loading_refused(const struct error *why)
 {
     return why->code == ERROR_UPSTREAM_REFUSED &&
            view_ends(view_str(why->text), view_str(strerror(ECONNREFUSED)));
@@ -42,7 +40,7 @@ bool loading_found(struct fleet *f, struct node *n, const struct config_backend 
         return false;
     if (n->engine == ENGINE_LLAMACPP)
         return why->code == ERROR_UPSTREAM_STATUS && says_loading(f, n, backend);
-    if (n->engine != ENGINE_VLLM || !refused(why)) {
+    if (n->engine != ENGINE_VLLM || !loading_refused(why) || atomic_load(&n->was_up)) {
         *refused_since_ns = 0;
         return false;
     }

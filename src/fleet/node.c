@@ -47,8 +47,7 @@ static bool take_networks(struct node *n, const struct config_backend *b, struct
     return true;
 }
 
-/* The caller has the lock. */
-static void note_change(struct node *n, const char *why)
+void node_note_change(struct node *n, const char *why)
 {
     n->changed_ms = clock_wall_ms();
     snprintf(n->changed_why, sizeof(n->changed_why), "%s", why);
@@ -70,6 +69,7 @@ static struct node *node_new(const struct config_backend *b, const struct config
     n->text = arena_dup(a, u->text);
     n->side = b->side;
     n->engine = b->engine;
+    n->breaker.near = b->side == SIDE_INSIDE;
     n->url = *u;
     n->url.host = arena_dup(a, u->host);
     n->url.prefix = arena_dup(a, u->prefix);
@@ -83,7 +83,7 @@ static struct node *node_new(const struct config_backend *b, const struct config
     pthread_mutex_init(&n->mutex, NULL);
     n->hours_from_ms = clock_wall_ms();
     share_start(&n->meter, clock_mono_ns());
-    note_change(n, "first seen");
+    node_note_change(n, "first seen");
     if (!take_networks(n, b, err) ||
         (b->side == SIDE_OUTSIDE && !egress_proxy_for(&n->url, a, &n->origin.proxy, err))) {
         arena_free(a);
@@ -137,6 +137,10 @@ enum node_state node_state(const struct node *n, int64_t now_ns)
         return NODE_LOADING;
     if (atomic_load_explicit(&n->open, memory_order_relaxed))
         return NODE_OPEN;
+    if (atomic_load_explicit(&n->half_open, memory_order_relaxed))
+        return NODE_TRIAL;
+    if (atomic_load_explicit(&n->key_refused, memory_order_relaxed))
+        return NODE_REFUSED;
     if (atomic_load_explicit(&n->not_before_ns, memory_order_relaxed) > now_ns)
         return NODE_WAITING;
     return NODE_UP;
@@ -144,14 +148,19 @@ enum node_state node_state(const struct node *n, int64_t now_ns)
 
 const char *node_state_name(enum node_state state)
 {
-    static const char *const names[NODE_STATES] = {"up",       "waiting",  "loading", "open",
-                                                   "cordoned", "draining", "drained"};
+    static const char *const names[NODE_STATES] = {
+        "up", "waiting", "loading", "open", "trial", "refused", "cordoned", "draining", "drained"};
     return names[state];
 }
 
 bool node_available(const struct node *n, int64_t now_ns)
 {
-    return node_state(n, now_ns) == NODE_UP;
+    enum node_state state = node_state(n, now_ns);
+
+    if (state == NODE_TRIAL)
+        return !atomic_load_explicit(&n->trial, memory_order_relaxed) &&
+               atomic_load_explicit(&n->not_before_ns, memory_order_relaxed) <= now_ns;
+    return state == NODE_UP;
 }
 
 void node_set_duty(struct node *n, enum node_duty duty)
@@ -162,7 +171,7 @@ void node_set_duty(struct node *n, enum node_duty duty)
     if (atomic_exchange(&n->duty, (int)duty) == (int)duty)
         return;
     lock_take(&n->mutex);
-    note_change(n, why[duty]);
+    node_note_change(n, why[duty]);
     lock_release(&n->mutex);
 }
 
@@ -176,7 +185,7 @@ struct node_history node_history(struct node *n)
     struct node_history h;
 
     lock_take(&n->mutex);
-    h.failures = n->failures;
+    h.failures = n->breaker.failures;
     h.latency_ms = n->latency_ns > 0 ? (int64_t)(n->latency_ns / NS_PER_MS) : -1;
     h.changed_ms = n->changed_ms;
     memcpy(h.why, n->changed_why, sizeof(h.why));
@@ -189,7 +198,7 @@ bool node_begin(struct node *n, struct node_use *ret_use)
 {
     struct node_use use = {.node = n};
 
-    if (atomic_load(&n->open)) {
+    if (atomic_load(&n->open) || atomic_load(&n->half_open)) {
         if (atomic_exchange(&n->trial, true))
             return false;
         use.trial = true;
@@ -243,50 +252,6 @@ int64_t node_estimate_share_ns(struct node *n, uint64_t tokens)
     double per_token = n->ns_per_token;
     lock_release(&n->mutex);
     return per_token > 0 ? (int64_t)(per_token * (double)tokens) : -1;
-}
-
-void node_succeeded(struct node *n)
-{
-    lock_take(&n->mutex);
-    n->failures = 0;
-    n->last_error[0] = '\0';
-    if (atomic_exchange(&n->open, false))
-        note_change(n, "it answered again");
-    lock_release(&n->mutex);
-    atomic_store(&n->loading, false);
-}
-
-bool node_set_loading(struct node *n, bool loading)
-{
-    if (atomic_exchange(&n->loading, loading) == loading)
-        return false;
-    lock_take(&n->mutex);
-    note_change(n, loading ? "its engine starts" : "its engine starts no more");
-    lock_release(&n->mutex);
-    return true;
-}
-
-bool node_failed(struct node *n, const struct error *why, unsigned breaker_failures,
-                 int64_t retry_after_ms)
-{
-    bool opened = false;
-
-    atomic_fetch_add_explicit(&n->failures_total, 1, memory_order_relaxed);
-    lock_take(&n->mutex);
-    n->failures++;
-    snprintf(n->last_error, sizeof(n->last_error), "%.*s", VIEW_ARG(error_own_words(why)));
-    if (n->failures >= breaker_failures && !atomic_exchange(&n->open, true)) {
-        atomic_fetch_add_explicit(&n->opened_total, 1, memory_order_relaxed);
-        note_change(n, "failed too often in a row");
-        opened = true;
-    }
-    /* An answer that began earlier does not shorten it, neither by success nor by asking for less.
-     */
-    int64_t until = clock_mono_ns() + retry_after_ms * NS_PER_MS;
-    if (retry_after_ms > 0 && until > atomic_load(&n->not_before_ns))
-        atomic_store(&n->not_before_ns, until);
-    lock_release(&n->mutex);
-    return opened;
 }
 
 struct node_models *node_models_ref(struct node *n)

@@ -6,14 +6,14 @@
  * it. They are never freed before the program ends. State behind a node's own mutex or in atomics;
  * any thread may call.
  *
- * The breaker: after `breaker.failures` failures in a row the node is open and is not asked any
- * more, but for Weir's own probe (probe.h), whose success closes it. With nothing else to ask an
- * open node is still tried, one request at a time.
+ * While its breaker (breaker.h) is open a node is not asked, but for Weir's own look (probe.h).
+ * With nothing else to ask it is still tried, one request at a time; and so it is half-open.
  */
 #pragma once
 
 #include "config/config.h"
 #include "economics/share.h"
+#include "fleet/breaker.h"
 #include "fleet/load.h"
 #include "http/client.h"
 #include "policy/policy.h"
@@ -43,13 +43,15 @@ enum node_state {
     NODE_WAITING, /* it asked for patience (Retry-After) */
     NODE_LOADING, /* its engine starts, and answers nobody yet */
     NODE_OPEN,    /* its breaker is */
+    NODE_TRIAL,   /* its breaker is half-open: one request at a time */
+    NODE_REFUSED, /* it refused Weir's key (401) */
     NODE_CORDONED,
     NODE_DRAINING, /* requests run there still */
     NODE_DRAINED,
 };
-#define NODE_STATES 7
+#define NODE_STATES 9
 
-/* "up", "waiting", "loading", "open", "cordoned", "draining", "drained" */
+/* "up", "waiting", "loading", "open", "trial", "refused", "cordoned", "draining", "drained" */
 const char *node_state_name(enum node_state state);
 
 struct node {
@@ -63,16 +65,19 @@ struct node {
 
     atomic_uint in_flight;
     atomic_int duty;                /* enum node_duty */
-    atomic_bool open;               /* the breaker */
+    atomic_bool open, half_open;    /* what the breaker says */
     atomic_bool loading;            /* a look found it so */
-    atomic_bool trial;              /* somebody tries the open node right now */
+    atomic_bool was_up;             /* it answered something since Weir began */
+    atomic_bool key_refused;        /* it answered 401, and nothing better since */
+    atomic_bool key_told;           /* the log has that */
+    atomic_bool trial;              /* somebody tries the node that is not closed right now */
     atomic_bool not_inside_told;    /* the log has it: the node is inside by name only */
     atomic_uint remote_told;        /* remote models that the log has */
     _Atomic(int64_t) not_before_ns; /* Retry-After; monotonic */
     _Atomic(uint64_t) requests, failures_total, opened_total;
 
     pthread_mutex_t mutex; /* for what follows */
-    unsigned failures;     /* in a row */
+    struct breaker breaker;
     struct share_meter meter;
     int64_t hours_from_ms, hours_busy_ns; /* up to there the ledger has this node's hours */
     struct node_models *models;           /* NULL: not known yet */
@@ -80,6 +85,7 @@ struct node {
     struct node_load load; /* through node_load() */
     int64_t load_read_ns, load_until_ns; /* when it was read; when it is too old */
     double latency_ns;                   /* of answers that came, smoothed; 0: not known */
+    int64_t loading_since_ns, loads_ns;  /* how long its engine took to start; 0: not known */
     int64_t changed_ms;                  /* its last change, Unix time ... */
     char changed_why[80];                /* ... and why, beside last_error */
     double ns_per_token; /* a request's share of the node by tokens, smoothed; 0: not known */
@@ -101,7 +107,7 @@ struct node_use {
     bool trial;
 };
 
-/* Counts the attempt in. False: the node is open and somebody else tries it already, or it was
+/* Counts the attempt in. False: the node is not closed and somebody else tries it, or it was
  * taken out of service in this moment. */
 bool node_begin(struct node *n, struct node_use *ret_use) MUST_CHECK;
 /* Counts it out; returns the request's share of the node, ns. `tokens`: prompt and completion of
@@ -110,12 +116,33 @@ int64_t node_end(struct node_use *use, uint64_t tokens);
 /* What a request of so many tokens would take of the node, ns; -1: nothing is known yet. */
 int64_t node_estimate_share_ns(struct node *n, uint64_t tokens);
 
-void node_succeeded(struct node *n);
+/* ---- how it goes (node_health.c) ------------------------------------------------------------ */
+
+/* An answer came; `first_token_ns` after it was asked, 0: not known. True when its slowness opened
+ * the breaker. */
+bool node_answered(struct node *n, const struct config_breaker *rules, int64_t first_token_ns);
+/* `retry_after_ms` 0: the node said nothing. True when this failure opened the breaker. */
+bool node_failed(struct node *n, const struct error *why, const struct config_breaker *rules,
+                 int64_t retry_after_ms);
+/* A failure that speaks of Weir's configuration and not of the node: kept as its last error. With
+ * `refused` the node is passed over until a look finds its key taken, or a request in despair. */
+void node_wrong_key(struct node *n, const struct error *why, bool refused);
+
+/* What a look found. */
+bool node_seen(struct node *n);      /* it lists its models; true: it was loading until now */
+bool node_key_taken(struct node *n); /* it takes Weir's key; true: it had refused it */
+/* It was there, or began to be, and is not now: open at once. False: it was. */
+bool node_gone(struct node *n, const struct error *why, const struct config_breaker *rules);
+void node_looked_in_vain(struct node *n, const struct error *why,
+                         const struct config_breaker *rules);
+/* True when it was open until now. */
+bool node_set_half_open(struct node *n, const struct config_breaker *rules);
 /* Whether its engine starts. True when that is news. */
 bool node_set_loading(struct node *n, bool loading);
-/* `retry_after_ms` 0: the node said nothing. True when this failure opened the breaker. */
-bool node_failed(struct node *n, const struct error *why, unsigned breaker_failures,
-                 int64_t retry_after_ms);
+/* How long its engine will yet load, by what earlier loads took; -1: it loads nothing. */
+int64_t node_loading_rest_ns(struct node *n, int64_t now_ns);
+/* When Weir looks at it next; 0: its breaker is closed. `ret_cause` is why it is not. */
+int64_t node_look_ns(struct node *n, enum breaker_cause *ret_cause);
 
 /* What has become of a node so far. */
 struct node_history {
@@ -126,12 +153,15 @@ struct node_history {
 };
 struct node_history node_history(struct node *n);
 
+/* For the history; the caller has the lock. */
+void node_note_change(struct node *n, const char *why);
+
 void node_set_duty(struct node *n, enum node_duty duty);
 /* Not taken out of service. */
 bool node_serves(const struct node *n);
 
 enum node_state node_state(const struct node *n, int64_t now_ns);
-/* It may be asked now: it is up. */
+/* It may be asked now: it is up, or half-open and nobody tries it. */
 bool node_available(const struct node *n, int64_t now_ns);
 
 struct node_models *node_models_ref(struct node *n); /* NULL: not known */

@@ -165,20 +165,46 @@ static struct probed any_model(struct node *n, const struct config_backend *b, s
     return p;
 }
 
-/* Asks an open node whether it is back; true when it is. */
-static bool probe_open(struct watch *w, struct error *err)
+static void tell_changed(const struct watch *w)
+{
+    if (!w->prober->stopping)
+        w->prober->ears.changed(w->node, w->prober->ears.arg);
+}
+
+/* A token of the node, whose list came: what an engine lists it may still not answer. Nobody is
+ * asked for one outside, where it costs. */
+static bool probe_token(struct watch *w, const struct config_breaker *rules)
 {
     struct arena *a = arena_new(PROBE_ARENA_BYTES);
-    bool ok = a != NULL;
-
     struct probed model = {.embeds = false};
-    if (ok)
+    struct error err;
+
+    if (a)
         model = any_model(w->node, w->backend, a);
-    if (ok && w->node->side == SIDE_INSIDE && model.name.n > 0)
-        ok = probe_completion(w->prober->fleet, w->node, w->backend, model.name, model.embeds,
-                              COMPLETION_TIMEOUT_MS, err);
+    bool asks = model.name.n > 0;
+    if (asks && probe_completion(w->prober->fleet, w->node, w->backend, model.name, model.embeds,
+                                 COMPLETION_TIMEOUT_MS, &err))
+        (void)node_answered(w->node, rules, 0);
+    else if (asks)
+        node_looked_in_vain(w->node, &err, rules);
     arena_free(a);
-    return ok;
+    return asks;
+}
+
+/* The list of a node whose breaker is not closed. Where nothing listened, that is enough for one
+ * request at a time. */
+static void come_back(struct watch *w)
+{
+    const struct config_breaker *rules = &fleet_config(w->prober->fleet)->breaker;
+    bool token = w->node->side == SIDE_INSIDE && rules->probe == BREAKER_PROBE_TOKEN;
+    enum breaker_cause cause;
+
+    (void)node_look_ns(w->node, &cause);
+    if (cause == BREAKER_CONNECT && node_set_half_open(w->node, rules))
+        tell_changed(w);
+    if ((!token || !probe_token(w, rules)) && !node_set_half_open(w->node, rules))
+        return;
+    tell_changed(w);
 }
 
 static bool is_loading(struct watch *w, const struct error *why)
@@ -186,48 +212,79 @@ static bool is_loading(struct watch *w, const struct error *why)
     return loading_found(w->prober->fleet, w->node, w->backend, why, &w->refused_since_ns);
 }
 
-static void look(struct watch *w)
+/* The node's models; NULL: `ret_loading` says whether its engine starts. One that came up between
+ * the two questions is asked once more: it is not dead. */
+static struct node_models *ask(struct watch *w, bool *ret_loading, struct error *err)
+{
+    struct fleet *f = w->prober->fleet;
+    bool was_loading = atomic_load(&w->node->loading);
+    struct node_models *models = probe_models(f, w->node, w->backend, MODELS_TIMEOUT_MS, err);
+
+    *ret_loading = !models && is_loading(w, err);
+    if (!models && was_loading && !*ret_loading)
+        models = probe_models(f, w->node, w->backend, MODELS_TIMEOUT_MS, err);
+    return models;
+}
+
+static bool is_closed(const struct node *n)
+{
+    return !atomic_load(&n->open) && !atomic_load(&n->half_open);
+}
+
+static void look_failed(struct watch *w, const struct error *why, bool loading)
 {
     struct prober *p = w->prober;
-    struct error err;
-    bool was_open = atomic_load(&w->node->open);
+    struct node *n = w->node;
+    const struct config_breaker *rules = &fleet_config(p->fleet)->breaker;
+    bool was_loading = atomic_load(&n->loading), news = false;
 
-    struct node_models *models =
-        probe_models(p->fleet, w->node, w->backend, MODELS_TIMEOUT_MS, &err);
-    if (!models && err.code == ERROR_NOT_INSIDE && !p->stopping)
-        p->ears.not_inside(w->node, &err, p->ears.arg);
-    bool was_loading = atomic_load(&w->node->loading);
-    bool loading = !models && is_loading(w, &err);
-    bool news = node_set_loading(w->node, loading);
-    if (!models && was_loading && !loading) /* it did not come up */
-        (void)node_failed(w->node, &err, 1, 0);
-    if (models)
-        w->refused_since_ns = 0;
-    if (models && node_set_models(w->node, models)) {
-        fleet_refresh(p->fleet);
-        news = true;
-    }
-    if (news && !p->stopping)
-        p->ears.changed(w->node, p->ears.arg);
-    if (!models)
+    if (why->code == ERROR_NOT_INSIDE && !p->stopping)
+        p->ears.not_inside(n, why, p->ears.arg);
+    bool gone = n->side == SIDE_INSIDE && atomic_load(&n->was_up) && loading_refused(why);
+    news |= node_set_loading(n, loading);
+    if (why->code == ERROR_UNAUTHORIZED)
+        node_wrong_key(n, why, true);
+    else if (!loading && (was_loading || gone) && is_closed(n))
+        news |= node_gone(n, why, rules);
+    else if (!loading && !is_closed(n))
+        node_looked_in_vain(n, why, rules);
+    if (news)
+        tell_changed(w);
+}
+
+static void look(struct watch *w)
+{
+    struct fleet *f = w->prober->fleet;
+    /* What fails meanwhile is for the next look. */
+    bool was_closed = is_closed(w->node), was_refused = atomic_load(&w->node->key_refused);
+    bool loading;
+    struct error err;
+    struct node_models *models = ask(w, &loading, &err);
+
+    if (!models) {
+        look_failed(w, &err, loading);
         return;
-    if (was_open && probe_open(w, &err)) {
-        node_succeeded(w->node);
-        if (!p->stopping)
-            p->ears.changed(w->node, p->ears.arg);
     }
+    w->refused_since_ns = 0;
+    bool news = node_set_models(w->node, models);
+    if (news)
+        fleet_refresh(f);
+    news |= node_seen(w->node);
+    news |= was_refused && node_key_taken(w->node);
+    if (news)
+        tell_changed(w);
+    if (!was_closed && !is_closed(w->node))
+        come_back(w);
 }
 
 /* Outside nodes with named models are left alone while all is well. */
 static bool wants_look(const struct watch *w, bool first)
 {
-    bool open = atomic_load(&w->node->open);
-
     if (atomic_load(&w->node->duty) == DUTY_DRAIN)
         return false; /* it may be switched off */
     if (atomic_load(&w->node->not_before_ns) > loop_now_ns())
         return false; /* it asked to be left alone until then */
-    if (w->node->side == SIDE_INSIDE || open)
+    if (w->node->side == SIDE_INSIDE || !is_closed(w->node) || atomic_load(&w->node->key_refused))
         return true;
     return w->backend->n_models == 0 && first;
 }
@@ -270,39 +327,46 @@ static void start_load(struct watch *w)
     w->prober->running += w->load_task != NULL;
 }
 
-static int64_t pause_ms(const struct node *n, const struct config *c)
+/* When the next look is due, after one at `last_ns`. */
+static int64_t due_ns(struct node *n, const struct config *c, int64_t last_ns)
 {
-    int64_t pause = atomic_load(&n->open) ? c->breaker_open_ms : c->probe_interval_ms;
-    return atomic_load(&n->loading) && pause > LOADING_PAUSE_MS ? LOADING_PAUSE_MS : pause;
+    enum breaker_cause cause;
+    int64_t look_ns = node_look_ns(n, &cause);
+
+    if (atomic_load(&n->loading) && c->probe_interval_ms > LOADING_PAUSE_MS)
+        return last_ns + LOADING_PAUSE_MS * NS_PER_MS;
+    if (look_ns)
+        return look_ns;
+    return last_ns +
+           (atomic_load(&n->key_refused) ? c->breaker.open_ms : c->probe_interval_ms) * NS_PER_MS;
+}
+
+/* Waits until a look is due; what requests find meanwhile is noticed within a second. */
+static bool wait_for_look(struct watch *w, int64_t last_ns)
+{
+    const struct config *c = fleet_config(w->prober->fleet);
+
+    while (!w->prober->stopping && !task_cancelled()) {
+        int64_t now = loop_now_ns(), due = due_ns(w->node, c, last_ns), notice = now + NS_PER_S;
+        if (due <= now && wants_look(w, false))
+            return true;
+        if (task_park(due > now && due < notice ? due : notice, TASK_CANCELLABLE) == WAIT_CANCELLED)
+            break;
+    }
+    return false;
 }
 
 static void watch_node(void *arg)
 {
     struct watch *w = arg;
     struct prober *p = w->prober;
-    const struct config *c = fleet_config(p->fleet);
-    bool first = true;
 
-    while (!p->stopping && !task_cancelled()) {
-        if (wants_look(w, first))
-            look(w);
-        if (first) {
-            first_look_done(w);
-            start_load(w);
-        }
-        first = false;
-        int64_t pause = pause_ms(w->node, c);
-        /* An open breaker is noticed within a second: the pause is cut into such pieces. */
-        for (int64_t slept = 0; slept < pause && !p->stopping; slept += 1000) {
-            bool was_open = atomic_load(&w->node->open);
-            if (task_sleep_ms(pause - slept < 1000 ? pause - slept : 1000) == WAIT_CANCELLED)
-                break;
-            if (!was_open && atomic_load(&w->node->open)) {
-                pause = c->breaker_open_ms;
-                slept = 0;
-            }
-        }
-    }
+    if (wants_look(w, true))
+        look(w);
+    first_look_done(w);
+    start_load(w);
+    while (wait_for_look(w, loop_now_ns()))
+        look(w);
     w->task = NULL;
     task_ended(p);
 }

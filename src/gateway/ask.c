@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "gateway/attempts.h"
-#include "gateway/log.h"
+#include "gateway/blame.h"
 #include "gateway/send.h"
 #include "gateway/translate.h"
 #include "llm/dialect.h"
@@ -101,10 +101,9 @@ static void book(struct exchange *x, struct asking *k, bool ok, int64_t share_ns
                              ? LEDGER_UNPRICED
                              : x->steps_cost_nano + cost;
     if (ok)
-        node_succeeded(k->node);
-    else if (error_info(x->error.code)->may_fail_over && x->error.code != ERROR_GATE &&
-             node_failed(k->node, &x->error, x->config->breaker_failures, 0))
-        log_node_opened(k->node, &x->error);
+        (void)node_answered(k->node, &x->config->breaker, 0);
+    else if (error_info(x->error.code)->may_fail_over && x->error.code != ERROR_GATE)
+        (void)blame_failure(x, k->node, k->call.head.status, 0);
 }
 
 static bool ask_node(struct exchange *x, struct asking *k, struct arena *a)
@@ -139,7 +138,7 @@ bool ask_candidate(struct exchange *x, const struct ask *ask, struct arena *a,
                    struct view *ret_text)
 {
     unsigned backend = ask->candidate->backend;
-    struct fleet_wish wish = {backend, ask->candidate->model, false};
+    struct fleet_wish wish = {backend, ask->candidate->model, false, 0};
     struct fleet_tried tried = {0};
     struct node *node;
 

@@ -5,16 +5,18 @@
 #include "base/clock.h"
 #include "gateway/attempt_node.h"
 #include "gateway/attempts.h"
+#include "gateway/rounds.h"
 #include "gateway/screen.h"
 #include "gateway/split.h"
+#include "gateway/windows.h"
 #include "run/task.h"
 
 enum { ATTEMPTS_MAX_BYTES = 16 * 1024 };
 
-/* `tried` has a bit for each node of each candidate: nobody is asked twice in a round and the
- * desperate one behind it, which asks those whose breakers are open. */
-static enum attempt_outcome attempt_all(struct exchange *x, struct fleet_tried *tried,
-                                        bool desperate)
+/* `tried` has a bit for each node of each candidate: nobody is asked twice in a round. The first
+ * one has a desperate one behind it, which asks those whose breakers are open. */
+static enum attempt_outcome attempt_all(struct exchange *x, struct rounds *rounds,
+                                        struct fleet_tried *tried, bool desperate)
 {
     for (unsigned i = 0; i < x->plan->n_candidates; i++) {
         const struct plan_candidate *c = &x->plan->candidates[i];
@@ -28,32 +30,21 @@ static enum attempt_outcome attempt_all(struct exchange *x, struct fleet_tried *
             return ATTEMPT_FINAL;
         if (verdict != SCREEN_PASS)
             continue;
-        struct fleet_wish wish = {c->backend, c->model, desperate};
-        while ((node = fleet_pick(x->fleet, &wish, &tried[i]))) {
+        struct fleet_wish wish = {c->backend, c->model, desperate, windows_needed(x, c)};
+        while ((node = fleet_pick(x->fleet, &wish, &tried[i])) && rounds_may_ask(x, rounds, i)) {
             if (x->n_attempts >= ATTEMPTS_MAX || clock_mono_ns() >= x->deadline_ns)
                 return ATTEMPT_FINAL;
+            if (x->n_attempts > rounds->first_attempt)
+                atomic_fetch_add_explicit(&x->gateway->stats.failovers, 1, memory_order_relaxed);
             enum attempt_outcome outcome = attempt_node(x, c, node);
             if (outcome == ATTEMPT_NEXT_MODEL)
                 break;
             if (outcome != ATTEMPT_NEXT)
                 return outcome;
+            wish.tokens = windows_needed(x, c); /* the node may have found that it is more */
         }
     }
     return ATTEMPT_NEXT;
-}
-
-/* The earliest time at which somebody who asked us to wait may be asked again. */
-static int64_t retry_at(struct exchange *x)
-{
-    int64_t earliest = TIMER_NEVER;
-
-    for (unsigned i = 0; i < x->plan->n_candidates; i++) {
-        const struct plan_candidate *c = &x->plan->candidates[i];
-        int64_t at = fleet_retry_at(x->fleet, c->backend);
-        if (at < earliest && !c->barred && !(x->too_long & (UINT32_C(1) << i)))
-            earliest = at;
-    }
-    return earliest;
 }
 
 static int64_t chain_total_ms(const struct exchange *x)
@@ -68,14 +59,14 @@ static int64_t chain_total_ms(const struct exchange *x)
     return longest;
 }
 
-static bool nobody_left(struct exchange *x, int64_t again_ns)
+static bool nobody_left(struct exchange *x, const struct rounds *rounds)
 {
     int64_t now = clock_mono_ns();
 
-    if (again_ns != TIMER_NEVER)
-        x->retry_after_ms = (again_ns - now) / NS_PER_MS + 1;
+    if (rounds->again_ns != TIMER_NEVER)
+        x->retry_after_ms = (rounds->again_ns - now) / NS_PER_MS + 1;
     else if (x->retry_after_ms == 0)
-        x->retry_after_ms = x->config->breaker_open_ms;
+        x->retry_after_ms = x->config->breaker.open_ms;
     if (now >= x->deadline_ns)
         return error_set(&x->error, ERROR_DEADLINE, "no answer before this request's deadline");
     struct error last = x->error;
@@ -83,29 +74,29 @@ static bool nobody_left(struct exchange *x, int64_t again_ns)
         error_set(&x->error, ERROR_NO_BACKEND, "no backend can be asked right now");
     else
         error_set(&x->error, ERROR_NO_BACKEND,
-                  "none of %u attempts was answered; the last one: %.120s", x->n_attempts,
-                  last.text);
+                  "none of %u attempts was answered%s; the last one: %.120s", x->n_attempts,
+                  rounds->exhausted ? " and the retry budget is used up" : "", last.text);
     return error_hint(&x->error, "Try again later; `weir check` says which backends answer.");
 }
 
 bool exchange_attempt(struct exchange *x)
 {
+    struct rounds rounds = {.again_ns = TIMER_NEVER};
+
     x->attempts = BUF_MAX(ATTEMPTS_MAX_BYTES);
     x->deadline_ns = x->began_ns + chain_total_ms(x) * NS_PER_MS;
     io_watch_peer(&x->client->stream.io, task_current());
+    fleet_count_request(x->fleet);
     for (;;) {
         struct fleet_tried tried[PLAN_MAX_CANDIDATES] = {0};
-        enum attempt_outcome outcome = attempt_all(x, tried, false);
-        if (outcome == ATTEMPT_NEXT)
-            outcome = attempt_all(x, tried, true);
+        enum attempt_outcome outcome = attempt_all(x, &rounds, tried, false);
+        if (outcome == ATTEMPT_NEXT && rounds.over == 0)
+            outcome = attempt_all(x, &rounds, tried, true);
         if (outcome == ATTEMPT_ANSWERED)
             return true;
         if (outcome == ATTEMPT_FINAL)
-            return x->error.code != ERROR_NONE ? false : nobody_left(x, TIMER_NEVER);
-        int64_t again = retry_at(x);
-        if (again == TIMER_NEVER || again >= x->deadline_ns || x->n_attempts >= ATTEMPTS_MAX)
-            return nobody_left(x, again);
-        if (task_park(again, TASK_CANCELLABLE) == WAIT_CANCELLED)
-            return error_set(&x->error, ERROR_CLIENT_GONE, "the client left while waiting");
+            return x->error.code != ERROR_NONE ? false : nobody_left(x, &rounds);
+        if (x->n_attempts >= ATTEMPTS_MAX || !rounds_again(x, &rounds))
+            return x->error.code == ERROR_CLIENT_GONE ? false : nobody_left(x, &rounds);
     }
 }

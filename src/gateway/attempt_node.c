@@ -2,7 +2,9 @@
 
 #include "base/clock.h"
 #include "gateway/attempts.h"
+#include "gateway/blame.h"
 #include "gateway/log.h"
+#include "gateway/rounds.h"
 #include "gateway/screen.h"
 #include "gateway/send.h"
 #include "gateway/translate.h"
@@ -81,7 +83,8 @@ static enum deliver_result receive(struct exchange *x, struct attempt *t)
     if (status != 200) {
         x->answer.usage.reported = true; /* nobody charges for what was refused */
         return deliver_refusal(x, &t->call, t->deadline_ns, t->asked, t->arena,
-                               windows_wider_behind(x, t->candidate));
+                               windows_wider_node(x, t->candidate, t->use.node) ||
+                                   windows_wider_behind(x, t->candidate));
     }
     if (!x->request.stream)
         return deliver_plain(x, &t->call, t->asked, t->deadline_ns, t->arena);
@@ -104,14 +107,23 @@ static void write_attempt(struct exchange *x, const struct attempt *t, struct vi
                                            .status = t->call.head.status});
 }
 
-/* Whether a failed attempt speaks against the node itself; not when it only lacks the model or the
- * endpoint. */
-static bool blames_node(const struct exchange *x, const struct attempt *t)
+/* Ollama counts as prompt what is left of it: where that fills the window to the brim there was
+ * most likely more. In its own dialect it is told to refuse such a prompt. */
+static void note_cut_prompt(struct exchange *x, const struct attempt *t)
 {
-    bool lacks =
-        x->error.code == ERROR_UPSTREAM_STATUS &&
-        (t->call.head.status == 404 || t->call.head.status == 405 || t->call.head.status == 501);
-    return !lacks;
+    bool cuts = t->backend->engine == ENGINE_OLLAMA && t->asked == LLM_OPENAI_CHAT;
+    uint32_t window = cuts ? fleet_window(t->use.node, t->candidate->model) : 0;
+
+    if (window == 0 || !x->answer.usage.reported || x->answer.usage.input != window)
+        return;
+    atomic_fetch_add_explicit(&x->gateway->stats.prompts_cut, 1, memory_order_relaxed);
+    x->notes = arena_printf(x->arena, "%.*s%sprompt fills the window, cut most likely",
+                            VIEW_ARG(x->notes), x->notes.n ? ", " : "");
+}
+
+static int64_t streamed_after_ns(const struct exchange *x, const struct attempt *t)
+{
+    return x->request.stream ? x->first_token_ns - t->began_ns : 0;
 }
 
 static enum attempt_outcome conclude(struct exchange *x, struct attempt *t,
@@ -122,10 +134,12 @@ static enum attempt_outcome conclude(struct exchange *x, struct attempt *t,
     switch (result) {
     case DELIVER_DONE:
         x->error.code = ERROR_NONE; /* what a retry overcame is no error */
-        node_succeeded(n);
+        if (node_answered(n, &x->config->breaker, streamed_after_ns(x, t)))
+            log_node_slow(n);
         x->node = n;
         x->answered_by = t->candidate;
         x->peer = t->call.peer;
+        note_cut_prompt(x, t);
         write_attempt(x, t, x->outcome);
         return ATTEMPT_ANSWERED;
     case DELIVER_CANCELLED:
@@ -139,9 +153,13 @@ static enum attempt_outcome conclude(struct exchange *x, struct attempt *t,
         atomic_fetch_add_explicit(&x->gateway->stats.cut_streams, 1, memory_order_relaxed);
         break;
     case DELIVER_TOO_LONG: /* nothing is wrong with the node */
-        node_succeeded(n);
-        x->too_long |= ~windows_wider(x, t->candidate);
+        (void)node_answered(n, &x->config->breaker, 0);
         write_attempt(x, t, view_str(error_info(ERROR_PROMPT_TOO_LONG)->wire));
+        if (windows_wider_node(x, t->candidate, n)) {
+            windows_exceeded(x, t->candidate, n);
+            return ATTEMPT_NEXT;
+        }
+        x->too_long |= ~windows_wider(x, t->candidate);
         return ATTEMPT_NEXT_MODEL;
     case DELIVER_FAILED:
         break;
@@ -156,11 +174,12 @@ static enum attempt_outcome conclude(struct exchange *x, struct attempt *t,
     stats_attempt_failed(&x->gateway->stats, t->candidate->backend_name, n->side);
     if (x->error.code == ERROR_NOT_INSIDE)
         log_node_not_inside(n, &x->error);
-    if (blames_node(x, t) &&
-        node_failed(n, &x->error, x->config->breaker_failures, t->retry_after_ms))
-        log_node_opened(n, &x->error);
     x->retry_after_ms = t->retry_after_ms;
-    return result == DELIVER_FAILED ? ATTEMPT_NEXT : ATTEMPT_FINAL;
+    enum blame blame = blame_failure(x, n, t->call.head.status, t->retry_after_ms);
+    if (result != DELIVER_FAILED)
+        return ATTEMPT_FINAL;
+    rounds_note_failure(x, t->call.head.status, t->retry_after_ms);
+    return blame == BLAME_KEY ? ATTEMPT_NEXT_MODEL : ATTEMPT_NEXT; /* its nodes share the key */
 }
 
 enum attempt_outcome attempt_node(struct exchange *x, const struct plan_candidate *candidate,
@@ -172,8 +191,6 @@ enum attempt_outcome attempt_node(struct exchange *x, const struct plan_candidat
 
     if (!node_begin(node, &t.use))
         return ATTEMPT_NEXT; /* open, and somebody else tries it already */
-    if (x->n_attempts > 0)
-        atomic_fetch_add_explicit(&x->gateway->stats.failovers, 1, memory_order_relaxed);
     t.arena = arena_new_child(x->arena);
     if (!t.arena) {
         node_end(&t.use, 0);

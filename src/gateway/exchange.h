@@ -51,7 +51,9 @@ struct exchange {
     struct buf attempts;     /* JSON, without the closing bracket */
     int64_t steps_cost_nano; /* of a split's steps; LEDGER_UNPRICED when one has no price */
     unsigned n_attempts;
-    uint32_t too_long; /* a bit for each candidate whose window the prompt does not fit into */
+    uint32_t too_long;     /* a bit for each candidate whose window the prompt does not fit into */
+    uint32_t least_window; /* a smaller one was found too small */
+    enum stats_retry may_pass; /* what failed in this round and may pass; RETRY_FAILED: nothing */
     struct view notes;
     int status;             /* what the client gets */
     int upstream_status;    /* of the last attempt that got one */

@@ -33,6 +33,24 @@ static inline void log_node_opened(const struct node *n, const struct error *why
              VIEW_ARG(n->backend), VIEW_ARG(n->text), VIEW_ARG(error_own_words(why)));
 }
 
+static inline void log_node_slow(const struct node *n)
+{
+    log_warn("node_open",
+             "backend=%.*s node=%.*s why=\"its first tokens come too late\" (asked again by Weir's "
+             "own probe)",
+             VIEW_ARG(n->backend), VIEW_ARG(n->text));
+}
+
+/* Once, until the node answers. */
+static inline void log_wrong_key(struct node *n, int status)
+{
+    if (!atomic_exchange(&n->key_told, true))
+        log_error("wrong_key",
+                  "backend=%.*s node=%.*s status=%d (it refuses what Weir's key asks for: mend "
+                  "backends[].key, or the account)",
+                  VIEW_ARG(n->backend), VIEW_ARG(n->text), status);
+}
+
 /* Fail closed is no accident that may go unseen. */
 static inline void log_scan_failed(const struct error *why)
 {

@@ -9,6 +9,13 @@ const double stats_bounds[STATS_BUCKETS - 1] = {.01,  .02,  .04,  .08,   .16,   
 
 static pthread_mutex_t adding = PTHREAD_MUTEX_INITIALIZER;
 
+const char *stats_retry_name(enum stats_retry reason)
+{
+    static const char *const names[STATS_RETRIES] = {
+        "failed", "refused", "cut", "unavailable", "rate_limited", "retry_after", "loading"};
+    return names[reason];
+}
+
 static void add(_Atomic(uint64_t) *to, uint64_t value)
 {
     atomic_fetch_add_explicit(to, value, memory_order_relaxed);

@@ -19,6 +19,20 @@ struct stats_histogram {
     _Atomic(uint64_t) sum_us, count;
 };
 
+/* Why a request was asked again where it was asked before. */
+enum stats_retry {
+    RETRY_FAILED, /* otherwise: by another node of the same backend */
+    RETRY_REFUSED,
+    RETRY_CUT,
+    RETRY_UNAVAILABLE,  /* 502, 503, 529 */
+    RETRY_RATE_LIMITED, /* 429 without a Retry-After */
+    RETRY_PATIENCE,     /* after the time that a node asked for */
+    RETRY_LOADING,      /* after an engine's load */
+};
+#define STATS_RETRIES 7
+/* "failed", "refused", "cut", "unavailable", "rate_limited", "retry_after", "loading" */
+const char *stats_retry_name(enum stats_retry reason);
+
 #define STATS_MAX_BACKENDS 64
 
 struct stats_backend {
@@ -35,6 +49,9 @@ struct stats {
     atomic_uint n_backends;
     _Atomic(uint64_t) exchanges, refused, cancelled, failovers, cut_streams, ledger_lost,
         anchor_hook_failures;
+    _Atomic(uint64_t) retries[STATS_RETRIES], retry_exhausted;
+    _Atomic(int64_t) exhausted_told_ns; /* when the log was told last */
+    _Atomic(uint64_t) prompts_cut;      /* answers whose prompt filled the window to the brim */
     _Atomic(uint64_t) by_task[TASK_COUNT];
     _Atomic(uint64_t) by_scan[PLAN_SCANS];    /* requests that were looked through, by outcome */
     _Atomic(uint64_t) by_class[DATA_CLASSES]; /* requests that hold data of the class */

@@ -33,3 +33,39 @@ bool windows_wider_behind(const struct exchange *x, const struct plan_candidate 
 {
     return windows_wider(x, from) >> (from - x->plan->candidates + 1) != 0; /* one behind it */
 }
+
+static bool config_has_window(const struct config_backend *b, struct view model)
+{
+    for (unsigned i = 0; i < b->n_models; i++)
+        if (view_eq(b->models[i].name, model))
+            return b->models[i].window > 0;
+    return false;
+}
+
+uint32_t windows_needed(const struct exchange *x, const struct plan_candidate *c)
+{
+    const struct config_backend *b = &x->config->backends[c->backend];
+
+    if ((x->facts.needs & LLM_NEED_EMBEDDINGS) || b->n_nodes < 2 || config_has_window(b, c->model))
+        return 0;
+    uint32_t needed = inspect_window(&x->facts, tokens_family(c->model));
+    return needed > x->least_window ? needed : x->least_window;
+}
+
+bool windows_wider_node(const struct exchange *x, const struct plan_candidate *c, struct node *n)
+{
+    uint32_t own = fleet_window(n, c->model);
+    struct policy_fleet fleet;
+
+    return own > 0 && x->config->backends[c->backend].n_nodes > 1 &&
+           !config_has_window(&x->config->backends[c->backend], c->model) &&
+           fleet_view(x->fleet, x->arena, &fleet) && window_of(&fleet, c) > own;
+}
+
+void windows_exceeded(struct exchange *x, const struct plan_candidate *c, struct node *n)
+{
+    uint32_t own = fleet_window(n, c->model);
+
+    if (own >= x->least_window && own < UINT32_MAX)
+        x->least_window = own + 1;
+}

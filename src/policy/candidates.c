@@ -3,6 +3,7 @@
 /* Why backends fell out, for the error when none is left. */
 struct losses {
     const struct policy_model *largest; /* of those that were too small; NULL: none was */
+    uint32_t needed;                    /* the window that would have done there */
     unsigned needs;                     /* bits that models lacked */
     bool out_of_service;                /* one that would have done */
 };
@@ -26,11 +27,23 @@ static enum side first_side(const struct plan *plan)
                                                                                      : SIDE_INSIDE;
 }
 
+/* What the window must hold. Who cuts a longer prompt without a word gets none that might be: the
+ * estimate is less than a quarter off for 95 of 100 texts in European languages. */
+static uint32_t needed_window(const struct policy_backend *b, const struct policy_model *m,
+                              const struct inspect_facts *facts)
+{
+    uint32_t window = inspect_window(facts, m->family);
+    uint32_t margin = b->cuts ? facts->tokens_by_family[m->family] / 4 : 0;
+
+    return window > UINT32_MAX - margin ? UINT32_MAX : window + margin;
+}
+
 /* Texts to embed are measured one by one, by the engine. */
-static bool too_small(const struct policy_model *m, const struct inspect_facts *facts)
+static bool too_small(const struct policy_backend *b, const struct policy_model *m,
+                      const struct inspect_facts *facts)
 {
     return !(facts->needs & LLM_NEED_EMBEDDINGS) && m->window > 0 &&
-           m->window < inspect_window(facts, m->family);
+           m->window < needed_window(b, m, facts);
 }
 
 unsigned lacking(const struct inspect_facts *facts, const struct policy_model *model)
@@ -86,11 +99,13 @@ static void skip_unfit(struct walk *w, const struct policy_backend *b)
             able = m;
     }
     if (longest) {
-        if (!w->losses.largest || longest->window > w->losses.largest->window)
+        if (!w->losses.largest || longest->window > w->losses.largest->window) {
             w->losses.largest = longest;
+            w->losses.needed = needed_window(b, longest, facts);
+        }
         skip(w, b, longest->name,
              arena_printf(w->arena, "window %u < %u tokens", longest->window,
-                          inspect_window(facts, longest->family)));
+                          needed_window(b, longest, facts)));
     } else if (able) {
         skip(w, b, able->name,
              CONCAT(w->arena, VIEW("no "), need_name(facts, lacking(facts, able))));
@@ -108,7 +123,7 @@ static const struct policy_model *fitting_model(const struct walk *w,
     for (unsigned i = 0; i < b->n_models; i++) {
         const struct policy_model *m = &b->models[i];
         if ((w->target->model.n == 0 || model_matches(b, m, w->target->model)) &&
-            lacking(facts, m) == 0 && !too_small(m, facts))
+            lacking(facts, m) == 0 && !too_small(b, m, facts))
             return m;
     }
     return NULL;
@@ -183,7 +198,7 @@ static bool nothing_fits(const struct walk *w, struct error *err)
     }
     if (largest) {
         uint32_t prompt = facts->tokens_by_family[largest->family];
-        uint32_t needed = inspect_window(facts, largest->family);
+        uint32_t needed = w->losses.needed;
         error_set(err, ERROR_PROMPT_TOO_LONG,
                   "The request needs about %u tokens (%u of prompt); the largest window that it "
                   "may use has %u.",

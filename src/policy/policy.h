@@ -36,6 +36,7 @@ struct policy_backend {
     struct policy_model *models; /* in the order of preference */
     unsigned n_models;
     bool out_of_service; /* every node is, by the operator: nothing is left to try */
+    bool cuts;           /* it cuts a prompt that is too long without a word */
 };
 
 struct policy_fleet {

@@ -9,6 +9,7 @@ from harness import backend, eventually
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(300), pytest.mark.xdist_group("engines")]
 HELLO = [{"role": "user", "content": "Say hello."}]
+TOO_LONG = "This sentence is only here to fill the window of the model. " * 600
 SLOW = {"first_token": "120s", "between_tokens": "60s", "total": "200s"}
 
 
@@ -151,10 +152,51 @@ def test_load_requests(real, engine):
 
 
 def test_a_prompt_longer_than_its_window_goes_out(real):
-    text = "This sentence is only here to fill the window of the model. " * 600
     answer = real.sdk().chat.completions.create(
-        model="auto", messages=[{"role": "user", "content": text}])
+        model="auto", messages=[{"role": "user", "content": TOO_LONG}])
     assert "stand-in" in answer.choices[0].message.content
+
+
+@pytest.fixture
+def alone(start, engine, managed):
+    """Its window is said to be larger than it is, as a wrong estimate would have it."""
+    def make(*more):
+        model = {"name": engine.models[0], "window": 20000}
+        return start(backend("lab", "inside", engine, models=[model], **SLOW), *more, timeouts=SLOW)
+    return make
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+def test_an_engine_refuses_what_its_window_cannot_hold(alone, stream):
+    """It is never cut, and the error is the dialect's."""
+    weir = alone()
+    with pytest.raises(openai.BadRequestError) as refused:
+        list(weir.sdk().chat.completions.create(
+            model="auto", messages=[{"role": "user", "content": TOO_LONG}], max_tokens=4,
+            stream=stream))
+    assert "context" in str(refused.value)
+    assert weir.ledger()[-1]["outcome"] == "upstream_rejected"
+
+
+def test_what_an_engine_refuses_goes_to_one_that_holds_it(alone, managed):
+    weir = alone(backend("managed", "outside", managed.url, engine="openai", key=managed.key,
+                         models=["gpt-5-mini"]))
+    answer = weir.sdk().chat.completions.create(
+        model="auto", messages=[{"role": "user", "content": TOO_LONG}])
+    assert "stand-in" in answer.choices[0].message.content
+    assert weir.ledger()[-1]["attempts"]
+
+
+def test_ollama_in_its_own_dialect_cuts_nothing(alone, engine):
+    if engine.engine != "ollama":
+        pytest.skip("only Ollama cuts")
+    weir = alone()
+    client = ollama.Client(host=weir.url, timeout=120)
+    with pytest.raises(ollama.ResponseError, match="context length"):
+        client.chat(model="auto", messages=[{"role": "user", "content": TOO_LONG}])
+    with pytest.raises(ollama.ResponseError, match="context length"):
+        client.chat(model="auto", options={"num_ctx": 256},
+                    messages=[{"role": "user", "content": "word and another " * 200}])
 
 
 @pytest.mark.slow

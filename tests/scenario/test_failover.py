@@ -231,7 +231,9 @@ def test_the_type_of_a_stream_is_read_without_case(pair, lab):
     assert pair.ask(stream=True).stream_text == "still a stream"
 
 
-def test_failovers_are_counted_once_each(pair, lab, cloud):
+def test_failovers_are_counted_once_each(start, lab, cloud):
+    pair = start(backend("lab", "inside", lab), backend("cloud", "outside", cloud),
+                 retry={"attempts": 1})
     lab.down()
     assert pair.ask().status == 200
     cloud.down()

@@ -72,8 +72,8 @@ static void test_defaults(void **state)
     assert_int_equal(c->first_token_ms, 60000);
     assert_int_equal(c->between_tokens_ms, 30000);
     assert_int_equal(c->total_ms, 600000);
-    assert_int_equal(c->breaker_failures, 3);
-    assert_int_equal(c->breaker_open_ms, 10000);
+    assert_int_equal(c->breaker.failures, 3);
+    assert_int_equal(c->breaker.open_ms, 10000);
     assert_int_equal(c->probe_interval_ms, 5000);
     expect(c->ledger_path, "weir.db");
     assert_int_equal(c->ledger_sync, LEDGER_SYNC_NORMAL);

@@ -64,9 +64,19 @@ static inline bool node_lists(struct node *n, const char *json)
     return node_set_models(n, m);
 }
 
+/* The defaults, but for the failures in a row. */
+static inline const struct config_breaker *breaker_rules(unsigned failures)
+{
+    static struct config_breaker rules;
+
+    rules = (struct config_breaker){
+        .failures = failures, .error_rate = 0.5, .window_ms = 30000, .open_ms = 10000};
+    return &rules;
+}
+
 static inline void node_fails(struct node *n, unsigned times, unsigned breaker)
 {
     struct error why = {.code = ERROR_UPSTREAM_REFUSED, .text = "cannot connect"};
     for (unsigned i = 0; i < times; i++)
-        (void)node_failed(n, &why, breaker, 0);
+        (void)node_failed(n, &why, breaker_rules(breaker), 0);
 }

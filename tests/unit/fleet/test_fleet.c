@@ -13,7 +13,7 @@
 static struct node *pick(struct fleet *f, const char *model, bool desperate,
                          struct fleet_tried *tried)
 {
-    struct fleet_wish wish = {0, view_str(model), desperate};
+    struct fleet_wish wish = {0, view_str(model), desperate, 0};
 
     return fleet_pick(f, &wish, tried);
 }
@@ -60,7 +60,7 @@ static void test_models_of_all_nodes(void **state)
     struct policy_backend *b = see(f, a, 0);
     assert_int_equal(before->n_models, 0);
     assert_int_equal(b->n_models, 4);
-    expect_model(b, 0, "a", 4096, true); /* the smallest: any node may get the request */
+    expect_model(b, 0, "a", 8192, true); /* the largest: fleet_pick() passes over the others */
     expect_model(b, 1, "b", 512, true);
     expect_model(b, 2, "d", 100, true);
     expect_model(b, 3, "c", 0, true);
@@ -131,6 +131,44 @@ static void test_named_models(void **state)
     fleet_unref(f);
 }
 
+/* A prompt goes where it fits, as far as the windows are known. */
+static void test_windows_of_nodes(void **state)
+{
+    struct fleet *f = fleet_of("backends:\n"
+                               "  - name: lab\n"
+                               "    side: inside\n"
+                               "    engine: ollama\n"
+                               "    nodes: ['http://127.0.0.1:1', 'http://127.0.0.1:2', "
+                               "'http://127.0.0.1:3']\n");
+    static const struct {
+        const char *model;
+        uint32_t tokens;
+        unsigned nodes; /* bits of those that are picked, one after the other */
+    } table[] = {
+        {"a", 0, 07},    {"a", 100, 07},  {"a", 4096, 07},       {"a", 4097, 06},
+        {"a", 8192, 06}, {"a", 8193, 04}, {"a:latest", 9000, 0}, {"b", 600, 04},
+    };
+    (void)state;
+
+    node_lists(node_of(f, 0, 0), "{\"data\":[{\"id\":\"a\",\"max_model_len\":4096},"
+                                 "{\"id\":\"b\",\"max_model_len\":512}]}");
+    node_lists(node_of(f, 0, 1), "{\"data\":[{\"id\":\"a\",\"max_model_len\":8192},"
+                                 "{\"id\":\"a:latest\",\"max_model_len\":512}]}");
+    node_lists(node_of(f, 0, 2), "{\"data\":[{\"id\":\"a\"},{\"id\":\"b\"}]}"); /* not known */
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct fleet_wish wish = {0, view_str(table[i].model), false, table[i].tokens};
+        struct fleet_tried tried = {0};
+        while (fleet_pick(f, &wish, &tried))
+            ;
+        if (tried.bits[0] != table[i].nodes)
+            fail_msg("row %zu: %llo", i, (unsigned long long)tried.bits[0]);
+    }
+    assert_int_equal(fleet_window(node_of(f, 0, 1), VIEW("a")), 8192);
+    assert_int_equal(fleet_window(node_of(f, 0, 2), VIEW("a")), 0);
+    assert_int_equal(fleet_window(node_of(f, 0, 2), VIEW("c")), 0);
+    fleet_unref(f);
+}
+
 static void test_availability(void **state)
 {
     struct fleet *f = fleet_of(TWO);
@@ -142,12 +180,12 @@ static void test_availability(void **state)
     node_fails(node_of(f, 0, 0), 3, 3);
     assert_true(see(f, a, 0)->available); /* the other node is there */
     assert_int_equal(fleet_retry_at(f, 0), TIMER_NEVER);
-    (void)node_failed(node_of(f, 0, 1), &why, 3, 60000);
+    (void)node_failed(node_of(f, 0, 1), &why, breaker_rules(3), 60000);
     assert_false(see(f, a, 0)->available);
     assert_true(see(f, a, 1)->available);
     assert_in_range(fleet_retry_at(f, 0), (uintmax_t)(clock_mono_ns() + 59 * NS_PER_S),
                     (uintmax_t)(clock_mono_ns() + 60 * NS_PER_S));
-    node_succeeded(node_of(f, 0, 0));
+    (void)node_answered(node_of(f, 0, 0), breaker_rules(3), 0);
     assert_true(see(f, a, 0)->available);
     arena_free(a);
     fleet_unref(f);
@@ -214,8 +252,8 @@ static void test_open_nodes_are_for_the_desperate(void **state)
     assert_ptr_equal(pick(f, "m", true, &tried), first);
     assert_null(pick(f, "m", true, &tried));
     /* Who asked us to wait is not asked, whoever is desperate. */
-    (void)node_failed(first, &why, 3, 60000);
-    (void)node_failed(second, &why, 3, 60000);
+    (void)node_failed(first, &why, breaker_rules(3), 60000);
+    (void)node_failed(second, &why, breaker_rules(3), 60000);
     tried = (struct fleet_tried){0};
     assert_null(pick(f, "m", false, &tried));
     assert_null(pick(f, "m", true, &tried));
@@ -229,6 +267,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_models_of_all_nodes),
         TEST(test_named_models),
+        TEST(test_windows_of_nodes),
         TEST(test_availability),
         TEST(test_the_least_busy_node_goes_first),
         TEST(test_only_nodes_that_have_the_model),

@@ -16,7 +16,7 @@
 static struct node *pick(struct fleet *f, const char *model, bool desperate,
                          struct fleet_tried *tried)
 {
-    struct fleet_wish wish = {0, view_str(model), desperate};
+    struct fleet_wish wish = {0, view_str(model), desperate, 0};
 
     return fleet_pick(f, &wish, tried);
 }
@@ -58,7 +58,51 @@ static void test_vllm_listens_when_it_is_ready(void **state)
     node_free_all();
 }
 
-static void test_a_loading_node_is_the_last_resort(void **state)
+/* It came up once, so that it is dead now: who restarts it sees it open, and back at once. */
+static void test_vllm_that_was_up_is_not_loading(void **state)
+{
+    struct fleet *f = fleet_of(FLEET);
+    struct error nobody = refused(ECONNREFUSED);
+    int64_t since = 0;
+    (void)state;
+
+    assert_true(found(f, 0, &nobody, &since));
+    assert_false(node_seen(node_of(f, 0, 0)));
+    assert_false(found(f, 0, &nobody, &since));
+    fleet_unref(f);
+    node_free_all();
+}
+
+static void test_a_load_takes_as_long_as_the_last_ones(void **state)
+{
+    struct fleet *f = fleet_of(FLEET);
+    struct node *n = node_of(f, 0, 0);
+    (void)state;
+
+    assert_int_equal(node_loading_rest_ns(n, clock_mono_ns()), -1);
+    assert_true(node_set_loading(n, true));
+    int64_t began = n->loading_since_ns;
+    assert_int_equal(node_loading_rest_ns(n, began + 10 * NS_PER_S), 20 * NS_PER_S); /* unknown */
+    assert_int_equal(node_loading_rest_ns(n, began + 40 * NS_PER_S), 20 * NS_PER_S); /* late */
+    n->loading_since_ns -= 100 * NS_PER_S;
+    assert_true(node_seen(n));
+    assert_false(node_seen(n));
+    assert_true(node_set_loading(n, true));
+    began = n->loading_since_ns;
+    assert_in_range(node_loading_rest_ns(n, began), 100 * NS_PER_S, 101 * NS_PER_S);
+    n->loading_since_ns -= 50 * NS_PER_S;
+    assert_true(node_set_loading(n, false)); /* it died: that is no measure */
+    assert_true(node_set_loading(n, true));
+    assert_in_range(node_loading_rest_ns(n, n->loading_since_ns), 100 * NS_PER_S, 101 * NS_PER_S);
+    n->loading_since_ns -= 50 * NS_PER_S;
+    assert_true(node_seen(n));
+    assert_true(node_set_loading(n, true));
+    assert_in_range(node_loading_rest_ns(n, n->loading_since_ns), 75 * NS_PER_S, 76 * NS_PER_S);
+    fleet_unref(f);
+    node_free_all();
+}
+
+static void test_a_loading_node_is_not_asked(void **state)
 {
     struct fleet *f = fleet_of(FLEET);
     struct node *n = node_of(f, 0, 0);
@@ -70,8 +114,8 @@ static void test_a_loading_node_is_the_last_resort(void **state)
     assert_int_equal(node_state(n, clock_mono_ns()), NODE_LOADING);
     assert_false(node_available(n, clock_mono_ns()));
     assert_null(pick(f, "m", false, &tried));
-    assert_ptr_equal(pick(f, "m", true, &tried), n);
-    node_succeeded(n);
+    assert_null(pick(f, "m", true, &tried)); /* it would answer nothing: it is waited for */
+    (void)node_answered(n, breaker_rules(3), 0);
     assert_int_equal(node_state(n, clock_mono_ns()), NODE_UP);
     fleet_unref(f);
     node_free_all();
@@ -81,7 +125,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vllm_listens_when_it_is_ready),
-        cmocka_unit_test(test_a_loading_node_is_the_last_resort),
+        cmocka_unit_test(test_vllm_that_was_up_is_not_loading),
+        cmocka_unit_test(test_a_load_takes_as_long_as_the_last_ones),
+        cmocka_unit_test(test_a_loading_node_is_not_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

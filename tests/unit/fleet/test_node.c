@@ -20,29 +20,29 @@ static void test_the_breaker(void **state)
 
     error_quote(&why, ERROR_UPSTREAM_REFUSED, "it said", VIEW("my prompt"));
     assert_true(node_available(n, clock_mono_ns()));
-    assert_false(node_failed(n, &why, 3, 0));
-    assert_false(node_failed(n, &why, 3, 0));
-    node_succeeded(n); /* only failures in a row count */
-    assert_false(node_failed(n, &why, 3, 0));
-    assert_false(node_failed(n, &why, 3, 0));
+    assert_false(node_failed(n, &why, breaker_rules(3), 0));
+    assert_false(node_failed(n, &why, breaker_rules(3), 0));
+    (void)node_answered(n, breaker_rules(3), 0); /* only failures in a row count */
+    assert_false(node_failed(n, &why, breaker_rules(3), 0));
+    assert_false(node_failed(n, &why, breaker_rules(3), 0));
     assert_true(node_available(n, clock_mono_ns()));
     assert_string_equal(node_history(n).why, "first seen");
     assert_int_equal(node_state(n, clock_mono_ns()), NODE_UP);
-    assert_true(node_failed(n, &why, 3, 0));
+    assert_true(node_failed(n, &why, breaker_rules(3), 0));
     assert_false(node_available(n, clock_mono_ns()));
     assert_int_equal(node_state(n, clock_mono_ns()), NODE_OPEN);
     assert_string_equal(node_history(n).why, "failed too often in a row");
     assert_int_equal(node_history(n).failures, 3);
-    assert_string_equal(n->last_error, "it said"); /* not the upstream's own words */
-    assert_false(node_failed(n, &why, 3, 0));      /* it opens once */
+    assert_string_equal(n->last_error, "it said");           /* not the upstream's own words */
+    assert_false(node_failed(n, &why, breaker_rules(3), 0)); /* it opens once */
     assert_int_equal(atomic_load(&n->opened_total), 1);
     assert_int_equal(atomic_load(&n->failures_total), 6);
-    node_succeeded(n);
+    (void)node_answered(n, breaker_rules(3), 0);
     assert_true(node_available(n, clock_mono_ns()));
     assert_string_equal(n->last_error, "");
     assert_string_equal(node_history(n).why, "it answered again");
     assert_in_range(node_history(n).changed_ms, clock_wall_ms() - 10000, clock_wall_ms());
-    assert_false(node_failed(n, &why, 3, 0)); /* and counts from the start again */
+    assert_false(node_failed(n, &why, breaker_rules(3), 0)); /* and counts from the start again */
     fleet_unref(f);
 }
 
@@ -75,6 +75,69 @@ static void test_an_open_node_is_tried_one_at_a_time(void **state)
     fleet_unref(f);
 }
 
+static void test_half_open(void **state)
+{
+    struct fleet *f = fleet_of(ONE);
+    struct node *n = node_of(f, 0, 0);
+    const struct config_breaker *rules = breaker_rules(3);
+    struct error why = {.code = ERROR_UPSTREAM_REFUSED, .text = "cannot connect"};
+    enum breaker_cause cause;
+    struct node_use a, b;
+    (void)state;
+
+    assert_int_equal(node_look_ns(n, &cause), 0);
+    assert_false(node_set_half_open(n, rules)); /* it is closed */
+    assert_int_equal(node_state(n, clock_mono_ns()), NODE_UP);
+    node_fails(n, 3, 3);
+    assert_true(node_look_ns(n, &cause) > clock_mono_ns());
+    assert_int_equal(cause, BREAKER_CONNECT);
+    assert_true(node_set_half_open(n, rules));
+    assert_false(node_set_half_open(n, rules));
+    assert_int_equal(node_state(n, clock_mono_ns()), NODE_TRIAL);
+    assert_true(node_available(n, clock_mono_ns()));
+    assert_true(node_begin(n, &a));
+    assert_false(node_available(n, clock_mono_ns())); /* somebody tries it */
+    assert_false(node_begin(n, &b));
+    node_end(&a, 0);
+    assert_true(node_available(n, clock_mono_ns()));
+    assert_true(node_failed(n, &why, rules, 0));
+    assert_int_equal(node_state(n, clock_mono_ns()), NODE_OPEN);
+    assert_true(node_set_half_open(n, rules));
+    (void)node_answered(n, rules, 0);
+    assert_int_equal(node_state(n, clock_mono_ns()), NODE_UP);
+    assert_int_equal(atomic_load(&n->opened_total), 2);
+    assert_true(node_gone(n, &why, rules)); /* without a failed request */
+    assert_false(node_gone(n, &why, rules));
+    assert_int_equal(node_state(n, clock_mono_ns()), NODE_OPEN);
+    fleet_unref(f);
+}
+
+/* It is no failure of the node, and yet nothing comes of asking it. */
+static void test_a_refused_key(void **state)
+{
+    struct fleet *f = fleet_of(ONE);
+    struct node *n = node_of(f, 0, 0);
+    struct error why = {.code = ERROR_UPSTREAM_STATUS, .text = "lab answered 401", .own = 16};
+    struct fleet_wish wish = {0, VIEW("m"), false, 0}, despair = {0, VIEW("m"), true, 0};
+    struct fleet_tried tried = {0};
+    (void)state;
+
+    node_wrong_key(n, &why, false); /* of one model, perhaps */
+    assert_int_equal(node_state(n, clock_mono_ns()), NODE_UP);
+    assert_string_equal(n->last_error, "lab answered 401");
+    for (unsigned i = 0; i < 5; i++)
+        node_wrong_key(n, &why, true);
+    assert_int_equal(node_state(n, clock_mono_ns()), NODE_REFUSED);
+    assert_int_equal(atomic_load(&n->failures_total), 0);
+    assert_int_equal(atomic_load(&n->opened_total), 0);
+    assert_null(fleet_pick(f, &wish, &tried));
+    assert_ptr_equal(fleet_pick(f, &despair, &tried), n);
+    assert_true(node_key_taken(n));
+    assert_false(node_key_taken(n));
+    assert_int_equal(node_state(n, clock_mono_ns()), NODE_UP);
+    fleet_unref(f);
+}
+
 static void test_retry_after(void **state)
 {
     struct fleet *f = fleet_of(ONE);
@@ -83,15 +146,15 @@ static void test_retry_after(void **state)
     int64_t now = clock_mono_ns();
     (void)state;
 
-    (void)node_failed(n, &why, 3, 20000);
+    (void)node_failed(n, &why, breaker_rules(3), 20000);
     assert_false(node_available(n, now));
     assert_false(node_available(n, now + 19 * NS_PER_S));
     assert_true(node_available(n, clock_mono_ns() + 21 * NS_PER_S));
-    node_succeeded(n); /* of a request that was sent before */
+    (void)node_answered(n, breaker_rules(3), 0); /* of a request that was sent before */
     assert_false(node_available(n, now + 19 * NS_PER_S));
-    (void)node_failed(n, &why, 3, 1000); /* another one that asks for less */
+    (void)node_failed(n, &why, breaker_rules(3), 1000); /* another one that asks for less */
     assert_false(node_available(n, now + 19 * NS_PER_S));
-    (void)node_failed(n, &why, 3, 0);
+    (void)node_failed(n, &why, breaker_rules(3), 0);
     assert_false(node_available(n, now + 19 * NS_PER_S));
     fleet_unref(f);
 }
@@ -219,6 +282,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_the_breaker),
         TEST(test_an_open_node_is_tried_one_at_a_time),
+        TEST(test_half_open),
+        TEST(test_a_refused_key),
         TEST(test_retry_after),
         TEST(test_models),
         TEST(test_nodes_survive_a_reload),
