@@ -28,7 +28,11 @@ static enum attempt_outcome attempt_all(struct exchange *x, struct fleet_tried *
             return ATTEMPT_FINAL;
         if (verdict != SCREEN_PASS)
             continue;
-        struct fleet_wish wish = {c->backend, c->model, desperate};
+        struct fleet_wish wish = {.backend = c->backend,
+                                  .model = c->model,
+                                  .desperate = desperate,
+                                  .affinity = x->config->affinity ? x->gateway->affinity : NULL,
+                                  .prompt = &x->prompt};
         while ((node = fleet_pick(x->fleet, &wish, &tried[i]))) {
             if (x->n_attempts >= ATTEMPTS_MAX || clock_mono_ns() >= x->deadline_ns)
                 return ATTEMPT_FINAL;
