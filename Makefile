@@ -78,8 +78,8 @@ dialects:
 
 bench: all
 	@tools/bootstrap bench
-	@ninja -C $(BUILD) -j $(JOBS) $(addprefix bench/,load upstream micro_json micro_ledger micro_plan \
-	    micro_scan micro_tagger micro_translate)
+	@ninja -C $(BUILD) -j $(JOBS) $(addprefix bench/,load upstream micro_json micro_ledger micro_pick \
+	    micro_plan micro_scan micro_tagger micro_translate)
 	bench/run $(BENCH_ARGS)
 
 asan: build-asan/build.ninja

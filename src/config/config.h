@@ -268,6 +268,12 @@ struct config {
     struct config_retry retry;
     int64_t probe_interval_ms, load_interval_ms;
 
+    /* balance */
+    bool affinity;
+    unsigned affinity_margin; /* percent */
+    size_t affinity_bytes;
+    int64_t slow_start_ms;
+
     /* ledger */
     struct view ledger_path;
     enum ledger_sync ledger_sync;

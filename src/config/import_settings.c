@@ -3,7 +3,7 @@
 
 static const char no_limits[] =
     "Weir has no limits for a backend; it obeys 429 and Retry-After of the server";
-static const char least_busy[] = "Weir asks the node with the fewest requests in flight";
+static const char least_busy[] = "Weir asks the node where the answer takes least long";
 static const char once[] = "Weir asks each candidate of its plan, and all of them again: see retry";
 static const char client_says[] = "Weir sends what the client says and adds no parameters";
 static const char no_cache[] = "Weir keeps no answers";

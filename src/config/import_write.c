@@ -21,7 +21,7 @@ static void write_head(const struct import *im, struct buf *out)
         "#\n"
         "# How Weir does what LiteLLM did:\n"
         "# - A request goes through a plan: the backends that have the model, in the order below,\n"
-        "#   each asked once; of a backend's nodes the one with the fewest requests in flight.\n"
+        "#   each asked once; of a backend's nodes the one where it takes least long.\n"
         "# - inside/MODEL and outside/MODEL never leave their side. Only `auto` has the other "
         "side\n"
         "#   behind it, and lets the policy say which comes first.\n"

@@ -1,8 +1,11 @@
 #include "fleet/fleet.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "egress/egress.h"
+#include "fleet/balance.h"
 #include "fleet/budget.h"
+#include "fleet/pick.h"
 #include "llm/models.h"
 
 #include <stdlib.h>
@@ -27,7 +30,8 @@ struct fleet {
     struct egress *gate;
     struct backend *backends;
     atomic_bool known;
-    pthread_mutex_t mutex; /* for what follows */
+    _Atomic(uint64_t) draws; /* random numbers that were drawn */
+    pthread_mutex_t mutex;   /* for what follows */
     struct view_of_backends *view;
     struct budget budget;
 };
@@ -51,6 +55,7 @@ struct fleet *fleet_new(struct config *config, struct error *err)
         return NULL;
     }
     atomic_store(&f->refs, 1);
+    atomic_store(&f->draws, hash_bytes(VIEW("draws")));
     f->config = config_ref(config);
     pthread_mutex_init(&f->mutex, NULL);
     f->gate = egress_new(config, err);
@@ -151,18 +156,6 @@ static struct policy_model *find_model(struct policy_model *models, unsigned n, 
     return NULL;
 }
 
-/* Ollama lists a model that was pulled without a tag as NAME:latest. */
-static struct policy_model *find_reported(struct policy_model *models, unsigned n, struct view name)
-{
-    struct policy_model *found = find_model(models, n, name);
-    struct view tag = VIEW(":latest");
-
-    for (unsigned i = 0; i < n && !found; i++)
-        if (view_starts(models[i].name, name) && view_eq(view_skip(models[i].name, name.n), tag))
-            found = &models[i];
-    return found;
-}
-
 /* What the config says goes first, then what the engine says, then what is known by name. */
 static void add_named(struct policy_backend *b, const struct config_backend *c,
                       const struct config_model *m, struct policy_model *reported, struct arena *a)
@@ -235,7 +228,8 @@ static void fill_backend(struct fleet *f, unsigned i, struct policy_backend *out
     }
     out->models = arena_new_array(a, struct policy_model, c->n_models);
     for (unsigned k = 0; out->models && k < c->n_models; k++)
-        add_named(out, c, &c->models[k], find_reported(reported, n_reported, c->models[k].name), a);
+        add_named(out, c, &c->models[k], model_names_find(reported, n_reported, c->models[k].name),
+                  a);
 }
 
 void fleet_refresh(struct fleet *f)
@@ -294,64 +288,30 @@ bool fleet_view(struct fleet *f, struct arena *a, struct policy_fleet *ret_fleet
 uint32_t fleet_window(struct node *n, struct view model)
 {
     struct node_models *m = node_models_ref(n);
-    struct policy_model *found = m ? find_reported(m->models, m->n, model) : NULL;
+    const struct policy_model *found = m ? model_names_find(m->models, m->n, model) : NULL;
     uint32_t window = found ? found->window : 0;
 
     node_models_unref(m);
     return window;
 }
 
-/* Whether the node has the model, which names from the config say, and with a window that is large
- * enough, as far as it is known. */
-static bool holds(struct node *n, const struct fleet_wish *wish, bool named)
-{
-    struct node_models *m = node_models_ref(n);
-    struct policy_model *found = m ? find_reported(m->models, m->n, wish->model) : NULL;
-    bool has = !m || named || found;
-    bool fits = !found || found->window == 0 || found->window >= wish->tokens;
-
-    node_models_unref(m);
-    return has && fits;
-}
-
-static bool was_tried(const struct fleet_tried *tried, unsigned i)
-{
-    return (tried->bits[i / 64] >> (i % 64) & 1) != 0;
-}
-
-/* Whether it is worth a try when all that may be asked has failed. */
-static bool in_despair(const struct node *n, int64_t now)
-{
-    enum node_state state = node_state(n, now);
-
-    return (state == NODE_OPEN || state == NODE_REFUSED) &&
-           atomic_load_explicit(&n->not_before_ns, memory_order_relaxed) <= now;
-}
-
-struct node *fleet_pick(const struct fleet *f, const struct fleet_wish *wish,
-                        struct fleet_tried *tried)
+struct node *fleet_pick(struct fleet *f, const struct fleet_wish *wish, struct fleet_tried *tried)
 {
     const struct backend *b = &f->backends[wish->backend];
-    bool named = f->config->backends[wish->backend].n_models > 0;
-    int64_t now = loop_now_ns();
-    unsigned best = FLEET_MAX_NODES, fewest = 0;
+    struct pick pick = {
+        .config = f->config,
+        .backend = &f->config->backends[wish->backend],
+        .nodes = b->nodes,
+        .n = b->n,
+        .wish = wish,
+        .tried = tried,
+    };
 
-    for (unsigned i = 0; i < b->n; i++) {
-        struct node *n = b->nodes[i].node;
-        unsigned load = atomic_load_explicit(&n->in_flight, memory_order_relaxed);
-        if (was_tried(tried, i))
-            continue;
-        if (!node_available(n, now) && !(wish->desperate && in_despair(n, now)))
-            continue;
-        if (best != FLEET_MAX_NODES && load >= fewest)
-            continue;
-        if (b->n > 1 && !holds(n, wish, named)) /* with one there is no choice */
-            continue;
-        best = i;
-        fewest = load;
-    }
-    if (best == FLEET_MAX_NODES)
+    if (b->n > 1) /* one needs no luck */
+        pick.draw = hash_mix(atomic_fetch_add_explicit(&f->draws, 1, memory_order_relaxed));
+    unsigned i = pick_node(&pick);
+    if (i == BALANCE_NONE)
         return NULL;
-    tried->bits[best / 64] |= UINT64_C(1) << (best % 64);
-    return b->nodes[best].node;
+    tried->bits[i / 64] |= UINT64_C(1) << (i % 64);
+    return b->nodes[i].node;
 }

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "fleet/affinity.h"
 #include "fleet/node.h"
 
 #define FLEET_MAX_NODES 256 /* of one backend */
@@ -73,12 +74,15 @@ struct fleet_wish {
     /* What the model's window must hold; of several nodes those with a smaller one are passed over.
      * 0: it does not matter. */
     uint32_t tokens;
+    struct affinity *affinity; /* NULL: whose cache has the prompt does not matter */
+    const struct affinity_prompt *prompt;
 };
 
-/* The next node for an attempt, which is then among the tried: the one with the fewest requests in
- * flight among those that are available, have the model and were not tried. NULL: none. */
-struct node *fleet_pick(const struct fleet *f, const struct fleet_wish *wish,
-                        struct fleet_tried *tried);
+/* The next node for an attempt, which is then among the tried: of those that are available, have
+ * the model and were not tried one of this gateway's zone, unless all of those are full; the one
+ * that has the prompt in its cache, unless it is too busy; else the one where it takes least long
+ * (balance.h). NULL: none. */
+struct node *fleet_pick(struct fleet *f, const struct fleet_wish *wish, struct fleet_tried *tried);
 
 /* The window of that model at the node, as its engine says; 0: not known. */
 uint32_t fleet_window(struct node *n, struct view model);

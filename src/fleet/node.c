@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "egress/egress.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,10 +19,16 @@ static const double SMOOTHING = 0.05;
 
 static pthread_mutex_t registry_mutex = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic(struct node *) registry;
+static _Atomic(struct node *) numbered[NODE_NUMBERS];
 
 struct node *node_first(void)
 {
     return atomic_load(&registry);
+}
+
+struct node *node_numbered(unsigned number)
+{
+    return atomic_load_explicit(&numbered[number % NODE_NUMBERS], memory_order_acquire);
 }
 
 static bool same(const struct node *n, const struct config_backend *b, const struct config_url *u)
@@ -56,7 +63,7 @@ void node_note_change(struct node *n, const char *why)
 static struct node *node_new(const struct config_backend *b, const struct config_url *u,
                              struct error *err)
 {
-    struct node *n = calloc(1, sizeof(*n));
+    struct node *n = aligned_alloc(_Alignof(struct node), sizeof(*n));
     struct arena *a = n ? arena_new(NODE_ARENA_BYTES) : NULL;
 
     if (!a) {
@@ -64,6 +71,7 @@ static struct node *node_new(const struct config_backend *b, const struct config
         error_set(err, ERROR_NO_MEMORY, "no memory for node %.*s", VIEW_ARG(u->text));
         return NULL;
     }
+    memset(n, 0, sizeof(*n));
     n->arena = a;
     n->backend = arena_dup(a, b->name);
     n->text = arena_dup(a, u->text);
@@ -84,6 +92,11 @@ static struct node *node_new(const struct config_backend *b, const struct config
     n->hours_from_ms = clock_wall_ms();
     share_start(&n->meter, clock_mono_ns());
     node_note_change(n, "first seen");
+    model_names_forget(&n->names);
+    atomic_init(&n->least_window, UINT_MAX);
+    pace_start(&n->pace, clock_mono_ns());
+    if (b->engine == ENGINE_OLLAMA)
+        pace_tell_width(&n->pace, 1); /* its own default; it tells nothing */
     if (!take_networks(n, b, err) ||
         (b->side == SIDE_OUTSIDE && !egress_proxy_for(&n->url, a, &n->origin.proxy, err))) {
         arena_free(a);
@@ -104,6 +117,8 @@ struct node *node_get(const struct config_backend *b, const struct config_url *u
         n = node_new(b, u, err);
         if (n) {
             n->next = registry;
+            n->number = n->next ? n->next->number + 1 : 0;
+            atomic_store_explicit(&numbered[n->number % NODE_NUMBERS], n, memory_order_release);
             atomic_store(&registry, n);
         }
     }
@@ -123,6 +138,8 @@ void node_free_all(void)
         free(n);
     }
     atomic_store(&registry, NULL);
+    for (unsigned i = 0; i < NODE_NUMBERS; i++)
+        atomic_store(&numbered[i], NULL);
 }
 
 enum node_state node_state(const struct node *n, int64_t now_ns)
@@ -172,6 +189,7 @@ void node_set_duty(struct node *n, enum node_duty duty)
         return;
     lock_take(&n->mutex);
     node_note_change(n, why[duty]);
+    pace_start(&n->pace, clock_mono_ns());
     lock_release(&n->mutex);
 }
 
@@ -204,7 +222,7 @@ bool node_begin(struct node *n, struct node_use *ret_use)
         use.trial = true;
     }
     /* Whoever drains sees the request, or the request sees that. */
-    atomic_fetch_add(&n->in_flight, 1);
+    unsigned before = atomic_fetch_add(&n->in_flight, 1);
     if (atomic_load(&n->duty) != DUTY_SERVE) {
         atomic_fetch_sub(&n->in_flight, 1);
         if (use.trial)
@@ -212,9 +230,10 @@ bool node_begin(struct node *n, struct node_use *ret_use)
         return false;
     }
     atomic_fetch_add_explicit(&n->requests, 1, memory_order_relaxed);
-    use.began_ns = clock_mono_ns();
+    int64_t now = clock_mono_ns();
     lock_take(&n->mutex);
-    use.share_begin = share_begin(&n->meter, use.began_ns);
+    use.share_begin = share_begin(&n->meter, now);
+    use.stay = pace_arrive(&n->pace, before, now);
     lock_release(&n->mutex);
     *ret_use = use;
     return true;
@@ -238,7 +257,8 @@ int64_t node_end(struct node_use *use, uint64_t tokens)
     int64_t share_ns = share_end(&n->meter, use->share_begin, now);
     if (tokens > 0) {
         smooth(&n->ns_per_token, (double)share_ns / (double)tokens);
-        smooth(&n->latency_ns, (double)(now - use->began_ns));
+        smooth(&n->latency_ns, (double)(now - use->stay.began_ns));
+        pace_served(&n->pace, &use->stay, now);
     }
     lock_release(&n->mutex);
     if (use->trial)
@@ -285,12 +305,25 @@ static bool models_equal(const struct node_models *a, const struct node_models *
     return true;
 }
 
+static unsigned least_window(const struct node_models *m)
+{
+    unsigned least = UINT_MAX;
+
+    for (unsigned i = 0; i < m->n; i++)
+        if (m->models[i].window > 0 && m->models[i].window < least)
+            least = m->models[i].window;
+    return least;
+}
+
 bool node_set_models(struct node *n, struct node_models *models)
 {
     lock_take(&n->mutex);
     struct node_models *before = n->models;
     bool changed = !models_equal(before, models);
     n->models = models;
+    pace_tell_width(&n->pace, models->slots);
+    model_names_note(&n->names, models->models, models->n);
+    atomic_store_explicit(&n->least_window, least_window(models), memory_order_relaxed);
     lock_release(&n->mutex);
     node_models_unref(before);
     return changed;
@@ -304,6 +337,7 @@ void node_set_load(struct node *n, const struct node_load *load, int64_t keep_ms
     n->load = *load;
     n->load_read_ns = now;
     n->load_until_ns = now + keep_ms * NS_PER_MS;
+    pace_read(&n->pace, load, atomic_load(&n->in_flight), n->load_until_ns);
     lock_release(&n->mutex);
 }
 

@@ -15,6 +15,8 @@
 #include "economics/share.h"
 #include "fleet/breaker.h"
 #include "fleet/load.h"
+#include "fleet/model_names.h"
+#include "fleet/pace.h"
 #include "http/client.h"
 #include "policy/policy.h"
 
@@ -56,6 +58,7 @@ const char *node_state_name(enum node_state state);
 
 struct node {
     struct node *next; /* in the registry */
+    unsigned number;   /* of all nodes that ever were, from 0 */
     struct arena *arena;
     struct view backend, text; /* the backend's name; the address as written in the config */
     enum side side;
@@ -63,8 +66,12 @@ struct node {
     struct config_url url;
     struct http_origin origin;
 
-    atomic_uint in_flight;
+    /* What a choice among hundreds of nodes looks at, in one line of the cache. */
+    _Alignas(64) atomic_uint in_flight;
     atomic_int duty;                /* enum node_duty */
+    _Atomic(int64_t) not_before_ns; /* Retry-After; monotonic */
+    struct model_names names;       /* of its models */
+    atomic_uint least_window;       /* of its models' known windows; UINT_MAX: none is known */
     atomic_bool open, half_open;    /* what the breaker says */
     atomic_bool loading;            /* a look found it so */
     atomic_bool was_up;             /* it answered something since Weir began */
@@ -73,7 +80,8 @@ struct node {
     atomic_bool trial;              /* somebody tries the node that is not closed right now */
     atomic_bool not_inside_told;    /* the log has it: the node is inside by name only */
     atomic_uint remote_told;        /* remote models that the log has */
-    _Atomic(int64_t) not_before_ns; /* Retry-After; monotonic */
+
+    struct pace pace; /* written under the mutex */
     _Atomic(uint64_t) requests, failures_total, opened_total;
 
     pthread_mutex_t mutex; /* for what follows */
@@ -99,11 +107,16 @@ struct node *node_first(void);
 /* At the end of the program, when no loop runs any more. */
 void node_free_all(void);
 
+/* A node with this number, or with one that is the same modulo NODE_NUMBERS; NULL: there is none.
+ */
+#define NODE_NUMBERS 4096
+struct node *node_numbered(unsigned number);
+
 /* What one attempt holds of a node. */
 struct node_use {
     struct node *node;
     double share_begin;
-    int64_t began_ns;
+    struct pace_stay stay;
     bool trial;
 };
 

@@ -50,6 +50,7 @@ static bool came_up(struct node *n)
     int64_t took_ns = clock_mono_ns() - n->loading_since_ns;
     n->loads_ns = n->loads_ns ? (n->loads_ns + took_ns) / 2 : took_ns;
     node_note_change(n, "its engine has started");
+    pace_start(&n->pace, clock_mono_ns());
     lock_release(&n->mutex);
     bell_ring();
     return true;
@@ -90,8 +91,10 @@ bool node_answered(struct node *n, const struct config_breaker *rules, int64_t f
     bool was_closed = n->breaker.state == BREAKER_CLOSED;
     const char *slow = breaker_answered(&n->breaker, rules, first_token_ns, now(n));
     n->last_error[0] = '\0';
-    if (!was_closed)
+    if (!was_closed) {
         node_note_change(n, "it answered again");
+        pace_start(&n->pace, clock_mono_ns());
+    }
     show(n, slow);
     if (slow)
         snprintf(n->last_error, sizeof(n->last_error), "its first tokens come too late");

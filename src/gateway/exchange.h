@@ -35,7 +35,8 @@ struct exchange {
     struct view body;
     struct llm_request request; /* its model outlives the request's arena */
     struct inspect_facts facts;
-    const struct mask_map *mask; /* of the attempt: what was masked in its request; or NULL */
+    struct affinity_prompt prompt; /* its beginnings; none where nobody needs them */
+    const struct mask_map *mask;   /* of the attempt: what was masked in its request; or NULL */
     struct answer *turn; /* of a conversation, to be kept with its answer; NULL: not to be */
     struct plan *plan;
     struct screening *screening; /* what of it is sensitive; NULL: not looked through */

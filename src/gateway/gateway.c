@@ -372,6 +372,9 @@ static bool prepare(struct gateway *g, struct config *c, const struct gateway_so
         return false;
     for (unsigned i = 0; i < g->n_loops; i++)
         loop_on_turn(g->loops[i], flush_ledger, g);
+    g->affinity = affinity_new();
+    if (!g->affinity)
+        return error_set(err, ERROR_NO_MEMORY, "no memory for the table of prompts");
     answers_init(&g->answers);
     limit_answers(g, c);
     g->listener = (struct listener){.fd = sockets->listen,
@@ -411,6 +414,7 @@ static void close_all(struct gateway *g)
     ledger_close(g->ledger);
     anchor_hook_free(g->anchor_hook);
     answers_done(&g->answers);
+    affinity_free(g->affinity);
     fleet_unref(g->fleet);
     duties_close(g->duties);
     node_free_all();

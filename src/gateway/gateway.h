@@ -30,6 +30,7 @@ struct gateway {
     struct anchor_hook *anchor_hook; /* NULL: none */
     struct stats stats;
     struct answers answers;
+    struct affinity *affinity;
     atomic_bool draining;
     int64_t started_wall_ms;
     _Atomic(uint64_t) reloads, reloads_refused;

@@ -26,6 +26,8 @@ struct reading {
     struct answer *turn;
     struct llm_request request;
     struct inspect_facts facts;
+    bool beginnings; /* a choice of nodes depends on them */
+    struct affinity_prompt prompt;
     struct error error;
 };
 
@@ -37,6 +39,8 @@ static bool understand(struct reading *r, struct inspect_memory *memory)
     if (!llm_request_read(r->dialect, r->body, r->arena, &r->request, &r->error))
         return false;
     inspect_exchange(&r->request, memory, &r->facts);
+    if (r->beginnings)
+        affinity_read(&r->request, &r->prompt);
     return true;
 }
 
@@ -93,6 +97,7 @@ static void take_over(struct exchange *x, const struct reading *r)
     x->error = r->error;
     x->request = r->request;
     x->facts = r->facts;
+    x->prompt = r->prompt;
     if (x->turn)
         arena_defer(x->arena, let_go, x);
 }
@@ -134,9 +139,20 @@ static bool understand_here(struct exchange *x, struct reading *r)
     return ok;
 }
 
+static bool chooses_nodes(const struct config *config)
+{
+    for (unsigned i = 0; config->affinity && i < config->n_backends; i++)
+        if (config->backends[i].n_nodes > 1)
+            return true;
+    return false;
+}
+
 bool exchange_inspect(struct exchange *x)
 {
-    struct reading r = {.dialect = x->dialect, .arena = x->request_arena, .body = x->body};
+    struct reading r = {.dialect = x->dialect,
+                        .arena = x->request_arena,
+                        .body = x->body,
+                        .beginnings = chooses_nodes(x->config)};
 
     if (x->dialect == LLM_OPENAI_RESPONSES && x->config->responses_store != RESPONSES_STORE_OFF)
         r.keeper = (struct conversation_keeper){.answers = &x->gateway->answers,

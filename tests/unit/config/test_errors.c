@@ -119,7 +119,7 @@ static const struct wrong shape[] = {
     {"xyzzy: 1\n", "weir.yaml:1:1: unknown option 'xyzzy'",
      "known here: listen, admin, loops, zone, insecure, keys, aliases, backends, policy, "
      "perimeter, "
-     "limits, timeouts, breaker, retry, health, ledger, responses, prices"},
+     "limits, timeouts, breaker, retry, health, balance, ledger, responses, prices"},
     {"limits:\n  bodi: 1MiB\n", "weir.yaml:2:3: unknown option 'bodi'", "did you mean 'body'?"},
     {"limits: 5\n", "weir.yaml:1:9: limits is a text, not a map",
      "write it as key: value, one a line"},

@@ -13,7 +13,7 @@
 static struct node *pick(struct fleet *f, const char *model, bool desperate,
                          struct fleet_tried *tried)
 {
-    struct fleet_wish wish = {0, view_str(model), desperate, 0};
+    struct fleet_wish wish = {.model = view_str(model), .desperate = desperate};
 
     return fleet_pick(f, &wish, tried);
 }
@@ -199,8 +199,8 @@ static void test_the_least_busy_node_goes_first(void **state)
     struct fleet_tried tried = {0};
     (void)state;
 
-    assert_ptr_equal(pick(f, "m", false, &tried), first);
-    assert_ptr_equal(pick(f, "m", false, &tried), second);
+    struct node *one = pick(f, "m", false, &tried), *other = pick(f, "m", false, &tried);
+    assert_true((one == first && other == second) || (one == second && other == first));
     assert_null(pick(f, "m", false, &tried));
     assert_int_equal(tried.bits[0], 3);
     assert_true(node_begin(first, &a));
@@ -260,6 +260,254 @@ static void test_open_nodes_are_for_the_desperate(void **state)
     fleet_unref(f);
 }
 
+/* How often each node of the backend is picked first, of a thousand times. */
+static void count_picks(struct fleet *f, const char *model, unsigned *ret_times)
+{
+    unsigned n;
+    const struct fleet_node *nodes = fleet_nodes(f, 0, &n);
+
+    for (unsigned i = 0; i < n; i++)
+        ret_times[i] = 0;
+    for (unsigned k = 0; k < 1000; k++) {
+        struct fleet_tried tried = {0};
+        struct node *picked = pick(f, model, false, &tried);
+        for (unsigned i = 0; i < n; i++)
+            ret_times[i] += nodes[i].node == picked;
+    }
+}
+
+static void test_weights_share(void **state)
+{
+    struct fleet *f = fleet_of("backends:\n"
+                               "  - name: lab\n"
+                               "    side: inside\n"
+                               "    engine: vllm\n"
+                               "    models: [m]\n"
+                               "    nodes:\n"
+                               "      - {url: 'http://127.0.0.1:1', weight: 300}\n"
+                               "      - {url: 'http://127.0.0.1:2', weight: 100}\n");
+    unsigned times[2];
+    (void)state;
+
+    count_picks(f, "m", times);
+    assert_in_range(times[0], 680, 820);
+    fleet_unref(f);
+}
+
+#define ZONES(own)                                          \
+    own "backends:\n"                                       \
+        "  - name: lab\n"                                   \
+        "    side: inside\n"                                \
+        "    engine: vllm\n"                                \
+        "    models: [m]\n"                                 \
+        "    nodes:\n"                                      \
+        "      - {url: 'http://127.0.0.1:1', zone: east}\n" \
+        "      - {url: 'http://127.0.0.1:2', zone: west}\n" \
+        "      - 'http://127.0.0.1:3'\n"                    \
+        "      - {url: 'http://127.0.0.1:4', zone: west}\n"
+
+static void test_the_own_zone_goes_first(void **state)
+{
+    static const struct {
+        const char *yaml;
+        bool asked[4];
+    } cases[] = {
+        {ZONES(""), {true, true, true, true}},
+        {ZONES("zone: west\n"), {false, true, false, true}},
+        {ZONES("zone: east\n"), {true, false, false, false}},
+        {ZONES("zone: north\n"), {true, true, true, true}}, /* nobody is there */
+    };
+    (void)state;
+
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fleet *f = fleet_of(cases[i].yaml);
+        unsigned times[4];
+        count_picks(f, "m", times);
+        for (unsigned k = 0; k < 4; k++)
+            assert_int_equal(times[k] > 0, cases[i].asked[k]);
+        fleet_unref(f);
+    }
+}
+
+/* However busy the own zone is; when it is down, or was tried, the others are asked. */
+static void test_the_other_zones_are_behind_it(void **state)
+{
+    struct fleet *f = fleet_of(ZONES("zone: west\n"));
+    struct node *second = node_of(f, 0, 1), *fourth = node_of(f, 0, 3), *n;
+    struct fleet_tried tried = {0};
+    struct node_use use[20];
+    unsigned times[4];
+    (void)state;
+
+    for (unsigned i = 0; i < 20; i++)
+        assert_true(node_begin(i % 2 ? second : fourth, &use[i]));
+    count_picks(f, "m", times);
+    assert_int_equal(times[1] + times[3], 1000);
+    for (unsigned i = 0; i < 4; i++) {
+        n = pick(f, "m", false, &tried);
+        assert_int_equal(n == second || n == fourth, i < 2);
+    }
+    assert_null(pick(f, "m", false, &tried));
+    node_fails(second, 3, 3);
+    node_fails(fourth, 3, 3);
+    count_picks(f, "m", times);
+    assert_true(times[0] > 300 && times[2] > 300);
+    for (unsigned i = 0; i < 20; i++)
+        node_end(&use[i], 0);
+    fleet_unref(f);
+}
+
+static struct fleet *large_fleet(unsigned n, const char *engine, const char *models)
+{
+    struct buf yaml = BUF_MAX(64 * 1024);
+
+    buf_printf(&yaml, "backends:\n  - {name: lab, side: inside, engine: %s, %snodes: [", engine,
+               models);
+    for (unsigned i = 0; i < n; i++)
+        buf_printf(&yaml, "%shttp://127.0.0.1:%u", i ? ", " : "", 1000 + i);
+    buf_append(&yaml, view_of("]}\n", sizeof("]}\n")));
+    struct fleet *f = fleet_of(yaml.p);
+    buf_done(&yaml);
+    return f;
+}
+
+/* Of a large fleet only some nodes are compared, but each has its turn and is asked once. */
+static void test_large_fleets(void **state)
+{
+    static const unsigned sizes[] = {13, 100, 200, 255, 256};
+    unsigned times[256];
+    (void)state;
+
+    for (unsigned k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++) {
+        struct fleet *f = large_fleet(sizes[k], "vllm", "models: [m], ");
+        struct fleet_tried tried = {0};
+        for (unsigned i = 0; i < sizes[k]; i++)
+            assert_non_null(pick(f, "m", false, &tried));
+        assert_null(pick(f, "m", false, &tried));
+        count_picks(f, "m", times);
+        unsigned most = 0;
+        for (unsigned i = 0; i < sizes[k]; i++)
+            most = times[i] > most ? times[i] : most;
+        assert_true(most <= 1000 / sizes[k] * 2 + 12);
+        fleet_unref(f);
+        node_free_all();
+    }
+}
+
+static void test_the_one_that_has_the_model_is_found(void **state)
+{
+    struct fleet *f = large_fleet(200, "vllm", "");
+    unsigned times[200];
+    (void)state;
+
+    for (unsigned i = 0; i < 200; i++)
+        node_lists(node_of(f, 0, i), i == 137 ? "{\"data\":[{\"id\":\"a\"},{\"id\":\"m\"}]}"
+                                              : "{\"data\":[{\"id\":\"a\"},{\"id\":\"b\"}]}");
+    count_picks(f, "m", times);
+    assert_int_equal(times[137], 1000);
+    fleet_unref(f);
+}
+
+/* A model that must be loaded first is asked for where it is loaded, until that takes longer. */
+static void test_loading_has_its_price(void **state)
+{
+    struct fleet *f = fleet_of("backends:\n"
+                               "  - name: lab\n"
+                               "    side: inside\n"
+                               "    engine: ollama\n"
+                               "    nodes: ['http://127.0.0.1:1', 'http://127.0.0.1:2']\n");
+    struct view tags = VIEW("{\"models\":[{\"name\":\"m:latest\"},{\"name\":\"other\"}]}");
+    struct view loaded = VIEW("{\"models\":[{\"name\":\"m:latest\",\"context_length\":4096}]}");
+    struct node *asleep = node_of(f, 0, 0), *awake = node_of(f, 0, 1);
+    struct node_use use[64];
+    struct error err;
+    unsigned times[2];
+    (void)state;
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct node_models *m = models_new();
+        assert_true(models_from_ollama(tags, i ? loaded : VIEW("{\"models\":[]}"), m, &err));
+        (void)node_set_models(node_of(f, 0, i), m);
+    }
+    count_picks(f, "m", times); /* written without its tag */
+    assert_int_equal(times[1], 1000);
+    count_picks(f, "m:latest", times);
+    assert_int_equal(times[1], 1000);
+    for (unsigned i = 0; i < 64; i++)
+        assert_true(node_begin(awake, &use[i]));
+    count_picks(f, "m", times); /* 64 requests of unknown length count a second each */
+    assert_int_equal(times[0], 1000);
+    assert_true(node_begin(asleep, &use[0]));
+    node_end(&use[0], 1);
+    assert_int_not_equal(pace_loading_ns(&asleep->pace), 10 * NS_PER_S);
+    fleet_unref(f);
+}
+
+/* A node that is back is given less at first. */
+static void test_slow_start(void **state)
+{
+    static const char yaml[] = TWO "balance: {slow_start: %s}\n";
+    static const struct {
+        const char *slow_start;
+        unsigned least, most; /* of 1000, while the other one is long there */
+    } cases[] = {{"1h", 50, 140}, {"0ms", 430, 570}};
+    char text[1024];
+    unsigned times[2];
+    (void)state;
+
+    for (unsigned i = 0; i < 2; i++) {
+        snprintf(text, sizeof(text), yaml, cases[i].slow_start);
+        struct fleet *f = fleet_of(text);
+        struct node *first = node_of(f, 0, 0), *second = node_of(f, 0, 1);
+        count_picks(f, "m", times);
+        assert_in_range(times[0], 430, 570); /* both are new */
+        pace_start(&second->pace, clock_mono_ns() - 7200 * NS_PER_S);
+        node_fails(first, 3, 3);
+        (void)node_answered(first, breaker_rules(3), 0);
+        count_picks(f, "m", times);
+        assert_in_range(times[0], cases[i].least, cases[i].most);
+        fleet_unref(f);
+        node_free_all();
+    }
+}
+
+static void test_a_prompt_goes_back_to_its_node(void **state)
+{
+    static char text[2000];
+    struct fleet *f = large_fleet(200, "vllm", "models: [m], ");
+    struct affinity *a = affinity_new();
+    struct llm_message messages[] = {{.role = LLM_USER, .text = {text, sizeof(text)}}};
+    struct llm_request request = {.messages = messages, .n_messages = 1};
+    struct affinity_prompt prompt;
+    struct fleet_wish wish = {.model = VIEW("m"), .affinity = a, .prompt = &prompt};
+    struct node_use use;
+    (void)state;
+
+    affinity_read(&request, &prompt);
+    struct fleet_tried tried = {0};
+    struct node *keeper = fleet_pick(f, &wish, &tried);
+    for (unsigned i = 0; i < 50; i++) {
+        tried = (struct fleet_tried){0};
+        assert_ptr_equal(fleet_pick(f, &wish, &tried), keeper);
+    }
+    /* One request there is as long as the margin allows, two are not. */
+    assert_true(node_begin(keeper, &use));
+    tried = (struct fleet_tried){0};
+    assert_ptr_equal(fleet_pick(f, &wish, &tried), keeper);
+    assert_true(node_begin(keeper, &use));
+    tried = (struct fleet_tried){0};
+    struct node *next = fleet_pick(f, &wish, &tried);
+    assert_ptr_not_equal(next, keeper);
+    tried = (struct fleet_tried){0};
+    assert_ptr_equal(fleet_pick(f, &wish, &tried), next);
+    /* Nor is one that is out of service. */
+    node_set_duty(next, DUTY_CORDON);
+    tried = (struct fleet_tried){0};
+    assert_ptr_not_equal(fleet_pick(f, &wish, &tried), next);
+    affinity_free(a);
+    fleet_unref(f);
+}
+
 #define TEST(fn) cmocka_unit_test_teardown(fn, teardown)
 
 int main(void)
@@ -272,6 +520,14 @@ int main(void)
         TEST(test_the_least_busy_node_goes_first),
         TEST(test_only_nodes_that_have_the_model),
         TEST(test_open_nodes_are_for_the_desperate),
+        TEST(test_weights_share),
+        TEST(test_the_own_zone_goes_first),
+        TEST(test_the_other_zones_are_behind_it),
+        TEST(test_large_fleets),
+        TEST(test_the_one_that_has_the_model_is_found),
+        TEST(test_loading_has_its_price),
+        TEST(test_slow_start),
+        TEST(test_a_prompt_goes_back_to_its_node),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
