@@ -138,7 +138,7 @@ bool ask_candidate(struct exchange *x, const struct ask *ask, struct arena *a,
                    struct view *ret_text)
 {
     unsigned backend = ask->candidate->backend;
-    struct fleet_wish wish = {backend, ask->candidate->model, false, 0};
+    struct fleet_wish wish = {backend, ask->candidate->model, false, 0, x->arena};
     struct fleet_tried tried = {0};
     struct node *node;
 

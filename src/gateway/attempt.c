@@ -30,7 +30,7 @@ static enum attempt_outcome attempt_all(struct exchange *x, struct rounds *round
             return ATTEMPT_FINAL;
         if (verdict != SCREEN_PASS)
             continue;
-        struct fleet_wish wish = {c->backend, c->model, desperate, windows_needed(x, c)};
+        struct fleet_wish wish = {c->backend, c->model, desperate, windows_needed(x, c), x->arena};
         while ((node = fleet_pick(x->fleet, &wish, &tried[i])) && rounds_may_ask(x, rounds, i)) {
             if (x->n_attempts >= ATTEMPTS_MAX || clock_mono_ns() >= x->deadline_ns)
                 return ATTEMPT_FINAL;
