@@ -92,10 +92,10 @@ static void list_models(struct node *n, unsigned last)
 /* As they are in the middle of a day. */
 static void make_busy(struct fleet *f, unsigned one_in)
 {
-    unsigned n;
-    const struct fleet_node *nodes = fleet_nodes(f, 0, &n);
+    struct fleet_set *set = fleet_set_ref(f, 0);
+    const struct fleet_node *nodes = set->nodes;
 
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; i < set->n; i++) {
         struct node_load load = LOAD_UNKNOWN;
         struct node_use use;
         load.running = (int64_t)(draw() % 16);

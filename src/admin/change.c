@@ -38,9 +38,9 @@ static struct view decode(struct view text, struct arena *a)
 
 static bool is_called(const struct node *n, struct view name, struct arena *a)
 {
-    bool v6 = view_find_char(n->url.host, ':') != VIEW_NPOS;
-    struct view place =
-        arena_printf(a, v6 ? "[%.*s]:%u" : "%.*s:%u", VIEW_ARG(n->url.host), n->url.port);
+    struct view host = n->url.address.n ? n->url.address : n->url.host;
+    bool v6 = view_find_char(host, ':') != VIEW_NPOS;
+    struct view place = arena_printf(a, v6 ? "[%.*s]:%u" : "%.*s:%u", VIEW_ARG(host), n->url.port);
 
     return view_eq(name, n->text) || view_eq(name, n->backend) || view_eq(name, place);
 }
@@ -106,11 +106,11 @@ static void change_all(struct change *k)
     struct fleet *f = gateway_fleet(k->gateway);
 
     for (unsigned i = 0; i < fleet_config(f)->n_backends; i++) {
-        unsigned n;
-        const struct fleet_node *nodes = fleet_nodes(f, i, &n);
-        for (unsigned x = 0; x < n; x++)
-            if (is_called(nodes[x].node, k->name, k->arena))
-                change_node(k, nodes[x].node);
+        struct fleet_set *set = fleet_set_ref(f, i);
+        for (unsigned x = 0; x < set->n; x++)
+            if (is_called(set->nodes[x].node, k->name, k->arena))
+                change_node(k, set->nodes[x].node);
+        fleet_set_unref(set);
     }
     fleet_unref(f);
 }

@@ -101,6 +101,14 @@ static void write_backends(struct buf *b, struct stats *s)
                   &s->backends[i].first_token);
 }
 
+/* The next of those that are some backend's now. */
+static struct node *member(struct node *n)
+{
+    while (n && !node_is_member(n))
+        n = n->next;
+    return n;
+}
+
 static void node_line(struct buf *b, const char *name, const struct node *n, double value)
 {
     buf_printf(b, "%s{side=\"%s\",backend=\"%.*s\",node=\"%.*s\"} %.17g\n", name,
@@ -114,15 +122,15 @@ static void write_loads(struct buf *b, int64_t now)
     int64_t age_ms;
 
     family(b, "weir_node_running", "gauge", "Requests that the engine works on, as it says.");
-    for (struct node *n = node_first(); n; n = n->next)
+    for (struct node *n = member(node_first()); n; n = member(n->next))
         if (node_load(n, now, &load, &age_ms) && load.running >= 0)
             node_line(b, "weir_node_running", n, (double)load.running);
     family(b, "weir_node_queued", "gauge", "Requests that wait in the engine, as it says.");
-    for (struct node *n = node_first(); n; n = n->next)
+    for (struct node *n = member(node_first()); n; n = member(n->next))
         if (node_load(n, now, &load, &age_ms) && load.queued >= 0)
             node_line(b, "weir_node_queued", n, (double)load.queued);
     family(b, "weir_node_kv_use", "gauge", "How full its KV cache is, 0 to 1, as it says.");
-    for (struct node *n = node_first(); n; n = n->next)
+    for (struct node *n = member(node_first()); n; n = member(n->next))
         if (node_load(n, now, &load, &age_ms) && load.kv_use >= 0)
             node_line(b, "weir_node_kv_use", n, load.kv_use);
 }
@@ -132,30 +140,30 @@ static void write_nodes(struct buf *b)
     int64_t now = clock_mono_ns();
 
     family(b, "weir_node_up", "gauge", "1: the node is up, and takes requests.");
-    for (struct node *n = node_first(); n; n = n->next)
+    for (struct node *n = member(node_first()); n; n = member(n->next))
         node_line(b, "weir_node_up", n, node_available(n, now));
     family(b, "weir_node_in_flight", "gauge", "Requests running on the node.");
-    for (struct node *n = node_first(); n; n = n->next)
+    for (struct node *n = member(node_first()); n; n = member(n->next))
         node_line(b, "weir_node_in_flight", n, atomic_load(&n->in_flight));
     write_loads(b, now);
     family(b, "weir_node_requests_total", "counter", "Attempts at the node.");
-    for (struct node *n = node_first(); n; n = n->next)
+    for (struct node *n = member(node_first()); n; n = member(n->next))
         node_line(b, "weir_node_requests_total", n, (double)get(&n->requests));
     family(b, "weir_node_failures_total", "counter", "Failed attempts at the node.");
-    for (struct node *n = node_first(); n; n = n->next)
+    for (struct node *n = member(node_first()); n; n = member(n->next))
         node_line(b, "weir_node_failures_total", n, (double)get(&n->failures_total));
     family(b, "weir_inside_violations_total", "counter",
            "Connections to inside nodes that led elsewhere and were dropped.");
-    for (struct node *n = node_first(); n; n = n->next)
+    for (struct node *n = member(node_first()); n; n = member(n->next))
         if (n->side == SIDE_INSIDE)
             node_line(b, "weir_inside_violations_total", n, (double)get(&n->origin.strangers));
     family(b, "weir_inside_remote_models", "gauge",
            "Models of inside nodes that somebody else serves.");
-    for (struct node *n = node_first(); n; n = n->next)
+    for (struct node *n = member(node_first()); n; n = member(n->next))
         if (n->side == SIDE_INSIDE)
             node_line(b, "weir_inside_remote_models", n, node_count_remote(n));
     family(b, "weir_node_breaker_opened_total", "counter", "How often its breaker opened.");
-    for (struct node *n = node_first(); n; n = n->next)
+    for (struct node *n = member(node_first()); n; n = member(n->next))
         node_line(b, "weir_node_breaker_opened_total", n, (double)get(&n->opened_total));
 }
 
@@ -171,6 +179,33 @@ static void write_retries(struct buf *out, const struct stats *s)
     one(out, "weir_prompts_cut_total", "counter",
         "Answers of Ollama whose prompt filled the window: it was cut, most likely.",
         (double)get(&s->prompts_cut));
+}
+
+/* Of backends whose nodes are looked up. */
+static void write_lookups(struct buf *b, struct fleet *f)
+{
+    enum { NODES, FAILURES, GOOD, METRICS };
+    static const char *const metrics[METRICS][3] = {
+        {"weir_discover_nodes", "gauge", "Nodes that were found and are asked."},
+        {"weir_discover_failures_total", "counter", "Looks for nodes that failed."},
+        {"weir_discover_last_success_seconds", "gauge", "When one succeeded last, Unix time."}};
+    const struct config *c = fleet_config(f);
+
+    for (unsigned m = 0; m < METRICS; m++) {
+        family(b, metrics[m][0], metrics[m][1], metrics[m][2]);
+        for (unsigned i = 0; i < c->n_backends; i++) {
+            struct fleet_lookups *l = fleet_lookups(f, i);
+            if (c->backends[i].discover.from == DISCOVER_NOTHING)
+                continue;
+            struct fleet_set *set = fleet_set_ref(f, i);
+            double value = m == NODES      ? set->n
+                           : m == FAILURES ? (double)get(&l->failures)
+                                           : (double)atomic_load(&l->good_ms) / 1000;
+            buf_printf(b, "%s{backend=\"%.*s\"} %.17g\n", metrics[m][0],
+                       VIEW_ARG(c->backends[i].name), value);
+            fleet_set_unref(set);
+        }
+    }
 }
 
 static void write_scans(struct buf *out, const struct stats *s)
@@ -215,6 +250,11 @@ void metrics_write(struct gateway *g, struct buf *out)
     write_scans(out, s);
     write_backends(out, s);
     write_nodes(out);
+    struct fleet *f = gateway_fleet(g);
+    write_lookups(out, f);
+    one(out, "weir_nodes_remembered", "gauge", "Nodes that left, and whose state is kept.",
+        node_count_released());
+    fleet_unref(f);
     struct egress_counts gate = egress_counts();
     one(out, "weir_egress_requests_total", "counter", "Requests through the gate to the outside.",
         (double)gate.sent);

@@ -118,10 +118,10 @@ void nodes_write(struct gateway *g, struct buf *out)
     json_put_key(&w, VIEW("nodes"));
     json_put_array(&w);
     for (unsigned i = 0; i < fleet_config(f)->n_backends; i++) {
-        unsigned n;
-        const struct fleet_node *nodes = fleet_nodes(f, i, &n);
-        for (unsigned k = 0; k < n; k++)
-            put_node(&w, &nodes[k]);
+        struct fleet_set *set = fleet_set_ref(f, i);
+        for (unsigned k = 0; k < set->n; k++)
+            put_node(&w, &set->nodes[k]);
+        fleet_set_unref(set);
     }
     json_put_close(&w);
     json_put_key(&w, VIEW("differences"));

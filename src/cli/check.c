@@ -71,6 +71,12 @@ static void report(const struct config_backend *b, struct node *n, const struct 
 {
     struct check *k = arg;
 
+    if (!n) {
+        printf("%-8s %-12.*s its nodes are not found: %s\n", side_name(b->side), VIEW_ARG(b->name),
+               err->text);
+        k->failed++;
+        return;
+    }
     printf("%-8s %-12.*s %.*s  ", side_name(b->side), VIEW_ARG(b->name), VIEW_ARG(n->text));
     if (!m) {
         printf("does not answer: %s\n", err->text);

@@ -1,6 +1,7 @@
 #include "cli/common.h"
 
 #include "cli/discover.h"
+#include "fleet/discover.h"
 #include "fleet/probe.h"
 #include "run/task.h"
 
@@ -136,6 +137,16 @@ static void ask_node(void *arg)
         task_wake(r->waiter);
 }
 
+/* Nodes that are not in the config: one look. */
+static void find_nodes(const struct round *r, unsigned backend)
+{
+    const struct config_backend *b = &fleet_config(r->fleet)->backends[backend];
+    struct error err;
+
+    if (b->discover.from != DISCOVER_NOTHING && !discover_now(r->fleet, backend, &err) && r->report)
+        r->report(b, NULL, NULL, &err, r->arg);
+}
+
 void cli_probe_fleet(struct fleet *f, int64_t timeout_ms, cli_report_fn *report, void *arg)
 {
     const struct config *c = fleet_config(f);
@@ -146,18 +157,19 @@ void cli_probe_fleet(struct fleet *f, int64_t timeout_ms, cli_report_fn *report,
                       .waiter = task_current()};
 
     for (unsigned i = 0; i < c->n_backends; i++) {
-        unsigned n;
-        const struct fleet_node *nodes = fleet_nodes(f, i, &n);
-        for (unsigned k = 0; k < n; k++) {
+        find_nodes(&r, i);
+        struct fleet_set *set = fleet_set_ref(f, i);
+        for (unsigned k = 0; k < set->n; k++) {
             struct ask *ask = malloc(sizeof(*ask));
             if (!ask)
                 continue;
-            *ask = (struct ask){&r, nodes[k].node, &c->backends[i]};
+            *ask = (struct ask){&r, set->nodes[k].node, &c->backends[i]};
             if (task_spawn(loop_current(), "ask", ask_node, ask))
                 r.running++;
             else
                 free(ask);
         }
+        fleet_set_unref(set);
     }
     while (r.running > 0)
         if (task_park(TIMER_NEVER, TASK_UNCANCELLABLE) != WAIT_READY)

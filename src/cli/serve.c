@@ -48,6 +48,10 @@ static void say_backend(const struct config_backend *b)
     fprintf(stderr, "  %-8s %-12s %-9s", side_name(b->side), b->name.p, engine_name(b->engine));
     for (unsigned i = 0; i < b->n_nodes; i++)
         fprintf(stderr, "%s%.*s", i ? ", " : " ", VIEW_ARG(b->nodes[i].url.text));
+    if (b->discover.from != DISCOVER_NOTHING)
+        fprintf(
+            stderr, " looked up: %.*s",
+            VIEW_ARG(b->discover.from == DISCOVER_FILE ? b->discover.file : b->discover.url.text));
     fprintf(stderr, "  models: ");
     for (unsigned i = 0; i < b->n_models; i++)
         fprintf(stderr, "%s%.*s", i ? ", " : "", VIEW_ARG(b->models[i].name));

@@ -117,14 +117,16 @@ void show_abilities(const void *record, struct show *s)
 static void warn_clear_text(struct load *l, const struct tree_node *node,
                             const struct config_backend *b)
 {
-    for (unsigned i = 0; b->side == SIDE_OUTSIDE && i < b->n_nodes; i++)
-        if (!b->nodes[i].url.tls && !value_is_loopback(b->nodes[i].url.host)) {
-            load_warn(l, node,
-                      "backend '%.*s' is outside and not https: prompts and its key can be read "
-                      "on the way",
-                      VIEW_ARG(b->name));
-            return;
-        }
+    bool clear = b->discover.from != DISCOVER_NOTHING && b->discover.from != DISCOVER_FILE &&
+                 !b->discover.url.tls;
+
+    for (unsigned i = 0; !clear && i < b->n_nodes; i++)
+        clear = !b->nodes[i].url.tls && !value_is_loopback(b->nodes[i].url.host);
+    if (clear && b->side == SIDE_OUTSIDE)
+        load_warn(l, node,
+                  "backend '%.*s' is outside and not https: prompts and its key can be read on the "
+                  "way",
+                  VIEW_ARG(b->name));
 }
 
 static bool read_backend(struct load *l, const struct tree_node *node, struct config_backend *b)
@@ -136,7 +138,9 @@ static bool read_backend(struct load *l, const struct tree_node *node, struct co
     b->connect_ms = b->first_token_ms = b->between_tokens_ms = b->total_ms = -1;
     if (!options_read(l, node, "backends[]", b))
         return false;
-    if (b->n_nodes == 0)
+    if (!discover_check(l, node, b))
+        return false;
+    if (b->n_nodes == 0 && b->discover.from == DISCOVER_NOTHING)
         return load_fail(l, node, "add url: http://host:port, or nodes: [http://..., ...]",
                          "the backend '%.*s' has no node", VIEW_ARG(b->name));
     warn_clear_text(l, node, b);

@@ -71,11 +71,13 @@ struct config_url {
     bool tls;
     struct view host; /* without brackets */
     uint16_t port;
-    struct view prefix; /* path before /v1/..., "" or "/x", never ending in '/' */
-    struct view text;   /* as written: the node's name in logs, metrics and the ledger */
+    struct view prefix;  /* path before /v1/..., "" or "/x", never ending in '/' */
+    struct view address; /* in numbers, of a node that was found by its name; else empty */
+    struct view text;    /* as written: the node's name in logs, metrics and the ledger */
 };
 
 #define CONFIG_NODE_WEIGHT 100
+#define CONFIG_MAX_NODES   256 /* of one backend */
 
 /* One entry of a backend's `nodes:`. */
 struct config_node {
@@ -84,13 +86,31 @@ struct config_node {
     unsigned weight;  /* its share beside the others' of the backend, 1 to 1000 */
 };
 
+/* Where a backend's nodes are looked up, again and again, instead of being written down. */
+enum discover_source {
+    DISCOVER_NOTHING, /* they stand in `nodes` */
+    DISCOVER_DNS,     /* each address of a name */
+    DISCOVER_SRV,     /* each server of a service */
+    DISCOVER_FILE,    /* a list in a file of its own */
+};
+
+struct config_discover {
+    enum discover_source from;
+    struct config_url url; /* dns, srv: of all nodes, but for their addresses and, srv, ports */
+    struct view service;   /* srv: the whole name; url.host has it without _SERVICE._PROTOCOL */
+    struct view file, file_written; /* the path, with a NUL behind it; as the config has it */
+    struct view resolver;           /* "host:port" in numbers; empty: the system's */
+    int64_t interval_ms;
+};
+
 struct config_backend {
     struct view name;
     enum side side;
     enum engine engine;
     enum llm_dialect dialect;  /* in which it is asked */
-    struct config_node *nodes; /* at least one */
+    struct config_node *nodes; /* at least one, or none and `discover` */
     unsigned n_nodes;
+    struct config_discover discover;
     struct config_model *models; /* none: the engine's own list */
     unsigned n_models;
     struct view key;       /* Weir's credential for this backend; secret, may be empty */
@@ -298,6 +318,12 @@ struct config {
 /* Reads `path`, or `text` when it is not empty (then `path` only names it in errors). `${NAME}` in
  * a value is the environment variable. Errors say file:line:column and what to write instead. */
 struct config *config_load(const char *path, struct view text, struct error *err) MUST_CHECK;
+
+/* The nodes of the file that the backend's `discover` names, a list as `nodes:` is, in the arena.
+ * Errors as of config_load(). */
+bool config_nodes_load(const struct config_backend *backend, struct arena *a,
+                       struct config_node **ret_nodes, unsigned *ret_n,
+                       struct error *err) MUST_CHECK;
 
 /* All defaults and no backends: what `weir config show` prints without a file. */
 struct config *config_defaults(struct error *err) MUST_CHECK;

@@ -117,9 +117,20 @@ void option_describe(const struct option *o, struct buf *out);
 /* A value as text; for kinds that are neither group nor custom. */
 void option_write(const struct option *o, const void *record, struct buf *out);
 
+/* `discover` names one source or none, and then there is neither url nor nodes. */
+bool discover_check(struct load *l, const struct tree_node *node,
+                    struct config_backend *b) MUST_CHECK;
+
 /* After everything was read: what depends on several options. */
 bool backends_finish(struct load *l) MUST_CHECK;
 bool policy_finish(struct load *l) MUST_CHECK;
 bool perimeter_finish(struct load *l) MUST_CHECK;
 bool access_finish(struct load *l) MUST_CHECK;
 bool networks_finish(struct load *l) MUST_CHECK;
+
+/* An inside node that is written as an address lies in one of the backend's networks. */
+bool networks_check_nodes(struct load *l, const struct tree_node *at,
+                          const struct config_backend *b) MUST_CHECK;
+
+/* Bytes of a file, at most TREE_MAX_BYTES and a few: more is tree_read()'s to refuse. */
+bool load_read_file(const char *path, struct buf *out, struct error *err) MUST_CHECK;

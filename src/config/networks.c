@@ -63,15 +63,15 @@ static bool take_private_networks(struct load *l)
 }
 
 /* A node that is written as an address needs no connection to be known as a stranger. */
-static bool check_nodes(struct load *l, const struct config_backend *b)
+bool networks_check_nodes(struct load *l, const struct tree_node *at,
+                          const struct config_backend *b)
 {
-    const struct config *c = l->config;
     struct network_address a;
 
-    for (unsigned i = 0; i < b->n_nodes; i++)
+    for (unsigned i = 0; b->n_networks > 0 && i < b->n_nodes; i++)
         if (network_address_parse(b->nodes[i].url.host, &a) &&
-            !networks_hold(c->inside_networks, c->n_inside_networks, &a))
-            return load_fail(l, tree_find(l->root, "backends"),
+            !networks_hold(b->networks, b->n_networks, &a))
+            return load_fail(l, at,
                              "write side: outside, or add its network to perimeter.inside_networks",
                              "the backend '%.*s' is inside, but its node %.*s is in none of "
                              "perimeter.inside_networks",
@@ -91,7 +91,7 @@ bool networks_finish(struct load *l)
             continue;
         b->networks = c->inside_networks;
         b->n_networks = c->n_inside_networks;
-        if (!check_nodes(l, b))
+        if (!networks_check_nodes(l, tree_find(l->root, "backends"), b))
             return false;
     }
     return true;

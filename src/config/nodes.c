@@ -2,7 +2,7 @@
 #include "config/options.h"
 #include "config/values.h"
 
-enum { MAX_NODES = 256 };
+enum { MAX_NODES = CONFIG_MAX_NODES };
 
 static const char write_nodes[] = "write nodes: [http://...], or url: for a single one";
 
@@ -94,6 +94,8 @@ void show_nodes(const void *record, struct show *s)
     const struct config_backend *b = record;
     unsigned alone = 0;
 
+    if (b->n_nodes == 0)
+        return; /* they are looked up */
     while (alone < b->n_nodes && is_url_alone(&b->nodes[alone]))
         alone++;
     show_key(s, VIEW("nodes"));

@@ -150,6 +150,8 @@ static bool is_unset(const struct option *o, const void *record)
         return *(const size_t *)field == 0;
     if (o->kind == OPTION_FRACTION)
         return *(const double *)field < 0;
+    if (o->kind == OPTION_DURATION)
+        return *(const int64_t *)field == 0;
     return o->kind == OPTION_MONEY && *(const int64_t *)field == 0;
 }
 

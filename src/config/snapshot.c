@@ -12,7 +12,7 @@ enum {
     WARNINGS_MAX = 64 << 10,
 };
 
-static bool read_file(const char *path, struct buf *out, struct error *err)
+bool load_read_file(const char *path, struct buf *out, struct error *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = -1;
@@ -102,7 +102,7 @@ struct config *config_load(const char *path, struct view text, struct error *err
 
     if (text.n || !path)
         return load(path, text, true, err);
-    if (read_file(path, &file, err))
+    if (load_read_file(path, &file, err))
         c = load(path, buf_view(&file), true, err);
     buf_done(&file);
     return c;

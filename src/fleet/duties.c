@@ -118,10 +118,9 @@ static enum node_duty duty_of(const struct duties *d, const struct node *n)
     return DUTY_SERVE;
 }
 
-void duties_apply(const struct duties *d)
+void duties_apply(struct node *n, void *duties)
 {
-    for (struct node *n = node_first(); n; n = n->next)
-        node_set_duty(n, duty_of(d, n));
+    node_set_duty(n, duty_of(duties, n));
 }
 
 bool duties_set(struct duties *d, struct node *n, enum node_duty duty)

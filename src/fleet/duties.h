@@ -18,8 +18,8 @@ struct duties *duties_open(struct view path, struct error *err) MUST_CHECK;
 /* Accepts NULL. */
 void duties_close(struct duties *d);
 
-/* Gives each node that there is now its duty: after the start, and after each reload. */
-void duties_apply(const struct duties *d);
+/* Gives a node that has just been made (node_when_new()) its duty. */
+void duties_apply(struct node *n, void *duties);
 
 /* A change, at once; false: too many nodes rest. It is kept by duties_save(). */
 bool duties_set(struct duties *d, struct node *n, enum node_duty duty) MUST_CHECK;

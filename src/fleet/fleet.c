@@ -8,9 +8,14 @@
 #include "fleet/pick.h"
 #include "llm/models.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
-enum { VIEW_ARENA_BYTES = 4 << 20, OLLAMA_UNLOADED_WINDOW = 4096 };
+enum {
+    VIEW_ARENA_BYTES = 4 << 20,
+    OLLAMA_UNLOADED_WINDOW = 4096,
+    INHERIT_ARENA_BYTES = 256 * 1024
+};
 
 /* Immutable, made anew when a node's models change. */
 struct view_of_backends {
@@ -20,8 +25,8 @@ struct view_of_backends {
 };
 
 struct backend {
-    struct fleet_node nodes[FLEET_MAX_NODES];
-    unsigned n;
+    struct membership members;
+    struct fleet_lookups lookups;
 };
 
 struct fleet {
@@ -63,21 +68,11 @@ struct fleet *fleet_new(struct config *config, struct error *err)
         fleet_unref(f);
         return NULL;
     }
-    for (unsigned i = 0; i < config->n_backends; i++) {
-        const struct config_backend *b = &config->backends[i];
-        for (unsigned k = 0; k < b->n_nodes && k < FLEET_MAX_NODES; k++) {
-            struct node *n = node_get(b, &b->nodes[k].url, err);
-            if (!n) {
-                fleet_unref(f);
-                return NULL;
-            }
-            f->backends[i].nodes[f->backends[i].n++] = (struct fleet_node){
-                .node = n,
-                .zone = b->nodes[k].zone,
-                .weight = b->nodes[k].weight,
-                .near = !config->zone.n || view_eq(config->zone, b->nodes[k].zone)};
+    for (unsigned i = 0; i < config->n_backends; i++)
+        if (!membership_init(&f->backends[i].members, &config->backends[i], config->zone, err)) {
+            fleet_unref(f);
+            return NULL;
         }
-    }
     fleet_refresh(f);
     if (!f->view) {
         fleet_unref(f);
@@ -98,6 +93,8 @@ void fleet_unref(struct fleet *f)
     if (!f || atomic_fetch_sub(&f->refs, 1) != 1)
         return;
     view_unref(f->view);
+    for (unsigned i = 0; i < f->config->n_backends; i++)
+        membership_done(&f->backends[i].members);
     egress_unref(f->gate);
     pthread_mutex_destroy(&f->mutex);
     config_unref(f->config);
@@ -115,10 +112,34 @@ struct egress *fleet_gate(const struct fleet *f)
     return f->gate;
 }
 
-const struct fleet_node *fleet_nodes(const struct fleet *f, unsigned backend, unsigned *ret_n)
+struct fleet_set *fleet_set_ref(const struct fleet *f, unsigned backend)
 {
-    *ret_n = f->backends[backend].n;
-    return f->backends[backend].nodes;
+    return membership_ref(&f->backends[backend].members);
+}
+
+bool fleet_found(struct fleet *f, unsigned backend, const struct config_node *found, unsigned n,
+                 struct fleet_set **ret_before, struct error *err)
+{
+    if (!membership_change(&f->backends[backend].members, &f->config->backends[backend],
+                           f->config->zone, found, n, ret_before, err))
+        return false;
+    if (*ret_before)
+        fleet_refresh(f);
+    return true;
+}
+
+struct fleet_lookups *fleet_lookups(const struct fleet *f, unsigned backend)
+{
+    return &f->backends[backend].lookups;
+}
+
+bool fleet_looked_up(const struct fleet *f)
+{
+    for (unsigned i = 0; i < f->config->n_backends; i++)
+        if (f->config->backends[i].discover.from != DISCOVER_NOTHING &&
+            !atomic_load(&f->backends[i].lookups.looked))
+            return false;
+    return true;
 }
 
 void fleet_count_request(struct fleet *f)
@@ -144,6 +165,45 @@ bool fleet_known(const struct fleet *f)
 void fleet_set_known(struct fleet *f)
 {
     atomic_store(&f->known, true);
+}
+
+static bool looks_up_alike(const struct config_backend *a, const struct config_backend *b)
+{
+    const struct config_discover *x = &a->discover, *y = &b->discover;
+
+    return x->from != DISCOVER_NOTHING && x->from == y->from && view_eq(a->name, b->name) &&
+           view_eq(x->url.text, y->url.text) && view_eq(x->file, y->file) &&
+           view_eq(x->resolver, y->resolver);
+}
+
+static void inherit(struct fleet *f, unsigned backend, const struct fleet *before, unsigned old)
+{
+    struct fleet_set *known = fleet_set_ref(before, old), *none = NULL;
+    struct arena *a = arena_new(INHERIT_ARENA_BYTES);
+    struct config_node *nodes = a ? arena_new_array(a, struct config_node, known->n + 1) : NULL;
+    struct error ignored; /* they are going to be looked up */
+
+    for (unsigned i = 0; nodes && i < known->n; i++)
+        nodes[i] = (struct config_node){.url = known->nodes[i].node->url,
+                                        .zone = known->nodes[i].zone,
+                                        .weight = known->nodes[i].weight};
+    if (nodes && fleet_found(f, backend, nodes, known->n, &none, &ignored))
+        fleet_set_unref(none);
+    struct fleet_lookups *to = fleet_lookups(f, backend), *from = fleet_lookups(before, old);
+    atomic_store(&to->looked, atomic_load(&from->looked));
+    atomic_store(&to->failures, atomic_load(&from->failures));
+    atomic_store(&to->good_ms, atomic_load(&from->good_ms));
+    arena_free(a);
+    fleet_set_unref(known);
+}
+
+/* As its nodes are found at the new fleet's own leisure, until then those of the old one count. */
+void fleet_inherit(struct fleet *f, const struct fleet *before)
+{
+    for (unsigned i = 0; i < f->config->n_backends; i++)
+        for (unsigned k = 0; k < before->config->n_backends; k++)
+            if (looks_up_alike(&f->config->backends[i], &before->config->backends[k]))
+                inherit(f, i, before, k);
 }
 
 /* ---- the view ------------------------------------------------------------------------------ */
@@ -180,7 +240,7 @@ static void add_named(struct policy_backend *b, const struct config_backend *c,
 /* The models of all the backend's nodes, each once, in the order of the first that has it. A model
  * that several nodes have with different windows counts with the largest, which fleet_pick() heeds,
  * and as remote when one of them says so. */
-static struct policy_model *collect(const struct backend *from, struct arena *a, unsigned *ret_n)
+static struct policy_model *collect(const struct fleet_set *from, struct arena *a, unsigned *ret_n)
 {
     struct node_models *lists[FLEET_MAX_NODES];
     unsigned most = 0, n = 0;
@@ -210,11 +270,51 @@ static struct policy_model *collect(const struct backend *from, struct arena *a,
     return out;
 }
 
+static bool nobody_has_told(const struct fleet_set *set)
+{
+    bool told = false;
+
+    for (unsigned i = 0; i < set->n && !told; i++) {
+        struct node_models *m = node_models_ref(set->nodes[i].node);
+        told = m != NULL;
+        node_models_unref(m);
+    }
+    return !told;
+}
+
+static struct policy_model *copy(const struct policy_backend *from, struct arena *a,
+                                 unsigned *ret_n)
+{
+    struct policy_model *out = arena_new_array(a, struct policy_model, from->n_models + 1);
+
+    for (unsigned i = 0; out && i < from->n_models; i++) {
+        out[i] = from->models[i];
+        out[i].name = arena_dup(a, from->models[i].name);
+        out[i].digest = arena_dup(a, from->models[i].digest);
+    }
+    *ret_n = out ? from->n_models : 0;
+    return out;
+}
+
+/* Where all nodes have just been replaced by others, which are not known yet, they are taken to
+ * have what those before them had: else nobody could be asked until the first of them has told. */
+static struct policy_model *reported_models(struct fleet *f, unsigned i, struct arena *a,
+                                            unsigned *ret_n)
+{
+    struct fleet_set *set = fleet_set_ref(f, i);
+    bool keep = f->view && f->config->backends[i].n_models == 0 && nobody_has_told(set);
+    struct policy_model *out =
+        keep ? copy(&f->view->backends[i], a, ret_n) : collect(set, a, ret_n);
+
+    fleet_set_unref(set);
+    return out;
+}
+
 static void fill_backend(struct fleet *f, unsigned i, struct policy_backend *out, struct arena *a)
 {
     const struct config_backend *c = &f->config->backends[i];
     unsigned n_reported;
-    struct policy_model *reported = collect(&f->backends[i], a, &n_reported);
+    struct policy_model *reported = reported_models(f, i, a, &n_reported);
 
     *out = (struct policy_backend){.index = i,
                                    .name = arena_dup(a, c->name),
@@ -273,11 +373,13 @@ bool fleet_view(struct fleet *f, struct arena *a, struct policy_fleet *ret_fleet
     arena_defer(a, view_unref, v);
     memcpy(out, v->backends, n * sizeof(*out));
     for (unsigned i = 0; i < n; i++) {
+        struct fleet_set *set = fleet_set_ref(f, i);
         out[i].out_of_service = true;
-        for (unsigned k = 0; k < f->backends[i].n && !out[i].available; k++) {
-            out[i].available = node_available(f->backends[i].nodes[k].node, now);
-            out[i].out_of_service &= !node_serves(f->backends[i].nodes[k].node);
+        for (unsigned k = 0; k < set->n && !out[i].available; k++) {
+            out[i].available = node_available(set->nodes[k].node, now);
+            out[i].out_of_service &= !node_serves(set->nodes[k].node);
         }
+        fleet_set_unref(set);
     }
     *ret_fleet = (struct policy_fleet){.backends = out, .n_backends = n};
     return !arena_failed(a);
@@ -295,9 +397,22 @@ uint32_t fleet_window(struct node *n, struct view model)
     return window;
 }
 
+/* The set that the exchange began with: its bits stand for places in that. */
+static const struct fleet_set *begin(const struct fleet *f, const struct fleet_wish *wish,
+                                     struct fleet_tried *tried)
+{
+    if (!tried->set) {
+        struct fleet_set *now = fleet_set_ref(f, wish->backend);
+        assert(now->fixed || wish->arena);
+        fleet_set_leave(now, wish->arena);
+        tried->set = now;
+    }
+    return tried->set;
+}
+
 struct node *fleet_pick(struct fleet *f, const struct fleet_wish *wish, struct fleet_tried *tried)
 {
-    const struct backend *b = &f->backends[wish->backend];
+    const struct fleet_set *b = begin(f, wish, tried);
     struct pick pick = {
         .config = f->config,
         .backend = &f->config->backends[wish->backend],

@@ -8,20 +8,11 @@
 #pragma once
 
 #include "fleet/affinity.h"
-#include "fleet/node.h"
+#include "fleet/membership.h"
 
-#define FLEET_MAX_NODES 256 /* of one backend */
+#define FLEET_MAX_NODES CONFIG_MAX_NODES /* of one backend */
 
 struct fleet;
-
-/* A node as this fleet's configuration has it: where it stands and what it is given may change with
- * a reload, the node stays. */
-struct fleet_node {
-    struct node *node;
-    struct view zone; /* empty: in none */
-    unsigned weight;  /* 1 to 1000 */
-    bool near;        /* in the zone of this gateway, or the gateway is in none */
-};
 
 /* Takes a reference to `config`. The nodes' models are not known yet. */
 struct fleet *fleet_new(struct config *config, struct error *err) MUST_CHECK;
@@ -32,7 +23,9 @@ void fleet_unref(struct fleet *f);
 struct config *fleet_config(const struct fleet *f);
 /* The gate of its configuration; lives as long as the fleet. */
 struct egress *fleet_gate(const struct fleet *f);
-const struct fleet_node *fleet_nodes(const struct fleet *f, unsigned backend, unsigned *ret_n);
+/* The nodes of a backend as they are now: the caller's to fleet_set_unref(). A node that stands in
+ * a set that is held lives as long as that. */
+struct fleet_set *fleet_set_ref(const struct fleet *f, unsigned backend);
 
 /* The backends as policy_decide() wants them, right now. `ret_fleet` and all it names live in the
  * arena. False: no memory. */
@@ -40,6 +33,23 @@ bool fleet_view(struct fleet *f, struct arena *a, struct policy_fleet *ret_fleet
 
 /* Makes the view again from what the nodes say now. */
 void fleet_refresh(struct fleet *f);
+
+/* A backend whose nodes are looked up has these now, as membership_change() says; on loop 0. */
+bool fleet_found(struct fleet *f, unsigned backend, const struct config_node *found, unsigned n,
+                 struct fleet_set **ret_before, struct error *err) MUST_CHECK;
+/* How the looks for a backend's nodes went, for /metrics and for whoever waits for the first one.
+ * Atomic; any thread. */
+struct fleet_lookups {
+    atomic_bool looked; /* the first look is over */
+    _Atomic(uint64_t) failures;
+    _Atomic(int64_t) good_ms; /* when the last one succeeded, Unix time; 0: none did */
+};
+struct fleet_lookups *fleet_lookups(const struct fleet *f, unsigned backend);
+/* The first looks of all backends that need one are over. */
+bool fleet_looked_up(const struct fleet *f);
+/* Begins with the nodes that `before` had found, for backends that look them up as they did there.
+ */
+void fleet_inherit(struct fleet *f, const struct fleet *before);
 
 /* Two inside nodes that have a model of one name with different digests, which answer the same
  * request with different weights. */
@@ -59,8 +69,10 @@ uint64_t fleet_each_difference(const struct fleet *f, fleet_difference_fn *told,
 bool fleet_known(const struct fleet *f);
 void fleet_set_known(struct fleet *f);
 
-/* Nodes that one exchange has asked at a backend: bit i is node i. Zero it at first. */
+/* Nodes that one exchange has asked at a backend: bit i is node i of the set that it began with.
+ * Zero it at first. */
 struct fleet_tried {
+    const struct fleet_set *set;
     uint64_t bits[FLEET_MAX_NODES / 64];
 };
 
@@ -76,6 +88,9 @@ struct fleet_wish {
     uint32_t tokens;
     struct affinity *affinity; /* NULL: whose cache has the prompt does not matter */
     const struct affinity_prompt *prompt;
+    /* As long as it lives, so do the nodes that were picked. May be NULL where all nodes stand in
+     * the config: those live as long as the fleet. */
+    struct arena *arena;
 };
 
 /* The next node for an attempt, which is then among the tried: of those that are available, have

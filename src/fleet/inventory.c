@@ -2,6 +2,8 @@
 
 #include "base/hash.h"
 
+#include <stdlib.h>
+
 struct walk {
     fleet_difference_fn *told;
     void *arg;
@@ -16,15 +18,20 @@ static uint64_t fingerprint(const struct fleet_difference *d)
     return hash_mix(h ^ hash_bytes(d->b->text)) ^ hash_bytes(d->digest_b);
 }
 
-/* The models of `b` that `a` has with another digest. */
-static void compare(struct walk *w, struct node *a, struct node *b)
-{
-    struct node_models *of_a = node_models_ref(a), *of_b = node_models_ref(b);
+/* An inside node that says digests; both are held. */
+struct stock {
+    struct node *node;
+    struct node_models *models;
+};
 
-    for (unsigned i = 0; of_a && i < of_a->n; i++)
-        for (unsigned k = 0; of_b && k < of_b->n; k++) {
-            const struct policy_model *x = &of_a->models[i], *y = &of_b->models[k];
-            struct fleet_difference d = {a, b, x->name, x->digest, y->digest};
+/* The models of `b` that `a` has with another digest. Digests of two kinds of engines cannot be
+ * compared. */
+static void compare(struct walk *w, const struct stock *a, const struct stock *b)
+{
+    for (unsigned i = 0; a->node->engine == b->node->engine && i < a->models->n; i++)
+        for (unsigned k = 0; k < b->models->n; k++) {
+            const struct policy_model *x = &a->models->models[i], *y = &b->models->models[k];
+            struct fleet_difference d = {a->node, b->node, x->name, x->digest, y->digest};
             if (!x->digest.n || !y->digest.n || view_eq(x->digest, y->digest) ||
                 !view_eq(x->name, y->name))
                 continue;
@@ -32,29 +39,54 @@ static void compare(struct walk *w, struct node *a, struct node *b)
             if (w->told)
                 w->told(&d, w->arg);
         }
-    node_models_unref(of_a);
-    node_models_unref(of_b);
 }
 
-/* Digests of two kinds of engines cannot be compared. */
-static bool comparable(const struct node *a, const struct node *b)
+static bool has_digests(const struct node_models *m)
 {
-    return a->side == SIDE_INSIDE && b->side == SIDE_INSIDE && a->engine == b->engine;
+    for (unsigned i = 0; m && i < m->n; i++)
+        if (m->models[i].digest.n > 0)
+            return true;
+    return false;
+}
+
+static unsigned take_stock(const struct fleet_set *set, struct stock *to)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < set->n; i++) {
+        struct node *node = set->nodes[i].node;
+        struct node_models *m = node->side == SIDE_INSIDE ? node_models_ref(node) : NULL;
+        if (has_digests(m))
+            to[n++] = (struct stock){node_ref(node), m};
+        else
+            node_models_unref(m);
+    }
+    return n;
 }
 
 uint64_t fleet_each_difference(const struct fleet *f, fleet_difference_fn *told, void *arg)
 {
     struct walk w = {.told = told, .arg = arg};
-    unsigned n_backends = fleet_config(f)->n_backends;
+    struct stock *all = NULL;
+    unsigned n = 0;
 
-    for (unsigned i = 0; i < n_backends; i++)
-        for (unsigned k = i; k < n_backends; k++) {
-            unsigned n_a, n_b;
-            const struct fleet_node *a = fleet_nodes(f, i, &n_a), *b = fleet_nodes(f, k, &n_b);
-            for (unsigned x = 0; x < n_a; x++)
-                for (unsigned y = i == k ? x + 1 : 0; y < n_b; y++)
-                    if (comparable(a[x].node, b[y].node))
-                        compare(&w, a[x].node, b[y].node);
+    /* Each node is asked once, not once for each other one: there may be hundreds. */
+    for (unsigned i = 0; i < fleet_config(f)->n_backends; i++) {
+        struct fleet_set *set = fleet_set_ref(f, i);
+        struct stock *more = realloc(all, (n + set->n + 1) * sizeof(*all));
+        if (more) {
+            all = more;
+            n += take_stock(set, all + n);
         }
+        fleet_set_unref(set);
+    }
+    for (unsigned x = 0; x < n; x++)
+        for (unsigned y = x + 1; y < n; y++)
+            compare(&w, &all[x], &all[y]);
+    for (unsigned x = 0; x < n; x++) {
+        node_models_unref(all[x].models);
+        node_unref(all[x].node);
+    }
+    free(all);
     return w.sum;
 }

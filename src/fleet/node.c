@@ -1,4 +1,4 @@
-#include "fleet/node.h"
+#include "fleet/registry.h"
 
 #include "base/clock.h"
 #include "egress/egress.h"
@@ -17,25 +17,11 @@ enum {
 /* Weight of the newest request in a node's time per token and its latency. */
 static const double SMOOTHING = 0.05;
 
-static pthread_mutex_t registry_mutex = PTHREAD_MUTEX_INITIALIZER;
-static _Atomic(struct node *) registry;
-static _Atomic(struct node *) numbered[NODE_NUMBERS];
-
-struct node *node_first(void)
-{
-    return atomic_load(&registry);
-}
-
-struct node *node_numbered(unsigned number)
-{
-    return atomic_load_explicit(&numbered[number % NODE_NUMBERS], memory_order_acquire);
-}
-
-static bool same(const struct node *n, const struct config_backend *b, const struct config_url *u)
+bool node_is(const struct node *n, const struct config_backend *b, const struct config_url *u)
 {
     return n->side == b->side && n->engine == b->engine && view_eq(n->backend, b->name) &&
-           view_eq(n->text, u->text) && view_eq(n->origin.ca_file, b->ca_file) &&
-           n->origin.n_networks == b->n_networks &&
+           view_eq(n->text, u->text) && view_eq(n->url.host, u->host) &&
+           view_eq(n->origin.ca_file, b->ca_file) && n->origin.n_networks == b->n_networks &&
            (b->n_networks == 0 ||
             memcmp(n->origin.networks, b->networks, b->n_networks * sizeof(*b->networks)) == 0);
 }
@@ -60,8 +46,7 @@ void node_note_change(struct node *n, const char *why)
     snprintf(n->changed_why, sizeof(n->changed_why), "%s", why);
 }
 
-static struct node *node_new(const struct config_backend *b, const struct config_url *u,
-                             struct error *err)
+struct node *node_new(const struct config_backend *b, const struct config_url *u, struct error *err)
 {
     struct node *n = aligned_alloc(_Alignof(struct node), sizeof(*n));
     struct arena *a = n ? arena_new(NODE_ARENA_BYTES) : NULL;
@@ -81,8 +66,10 @@ static struct node *node_new(const struct config_backend *b, const struct config
     n->url = *u;
     n->url.host = arena_dup(a, u->host);
     n->url.prefix = arena_dup(a, u->prefix);
+    n->url.address = arena_dup(a, u->address);
     n->url.text = n->text;
     n->origin = (struct http_origin){.host = n->url.host,
+                                     .address = n->url.address,
                                      .port = u->port,
                                      .tls = u->tls,
                                      .ca_file = arena_dup(a, b->ca_file),
@@ -106,40 +93,12 @@ static struct node *node_new(const struct config_backend *b, const struct config
     return n;
 }
 
-struct node *node_get(const struct config_backend *b, const struct config_url *u, struct error *err)
+void node_destroy(struct node *n)
 {
-    struct node *n;
-
-    lock_take(&registry_mutex);
-    for (n = registry; n && !same(n, b, u); n = n->next)
-        ;
-    if (!n) {
-        n = node_new(b, u, err);
-        if (n) {
-            n->next = registry;
-            n->number = n->next ? n->next->number + 1 : 0;
-            atomic_store_explicit(&numbered[n->number % NODE_NUMBERS], n, memory_order_release);
-            atomic_store(&registry, n);
-        }
-    }
-    lock_release(&registry_mutex);
-    return n;
-}
-
-void node_free_all(void)
-{
-    struct node *next;
-
-    for (struct node *n = node_first(); n; n = next) {
-        next = n->next;
-        node_models_unref(n->models);
-        pthread_mutex_destroy(&n->mutex);
-        arena_free(n->arena);
-        free(n);
-    }
-    atomic_store(&registry, NULL);
-    for (unsigned i = 0; i < NODE_NUMBERS; i++)
-        atomic_store(&numbered[i], NULL);
+    node_models_unref(n->models);
+    pthread_mutex_destroy(&n->mutex);
+    arena_free(n->arena);
+    free(n);
 }
 
 enum node_state node_state(const struct node *n, int64_t now_ns)

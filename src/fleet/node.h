@@ -3,8 +3,8 @@
  *
  * Nodes are shared by all loops and outlive configurations: a reload finds the node again by its
  * backend's name, address, trust store and networks, so breakers, meters and connections survive
- * it. They are never freed before the program ends. State behind a node's own mutex or in atomics;
- * any thread may call.
+ * it, and so does a node that left its backend and comes back. One that nobody holds may be
+ * forgotten (node_retire()). State behind a node's own mutex or in atomics; any thread may call.
  *
  * While its breaker (breaker.h) is open a node is not asked, but for Weir's own look (probe.h).
  * With nothing else to ask it is still tried, one request at a time; and so it is half-open.
@@ -57,8 +57,14 @@ enum node_state {
 const char *node_state_name(enum node_state state);
 
 struct node {
-    struct node *next; /* in the registry */
-    unsigned number;   /* of all nodes that ever were, from 0 */
+    _Atomic(struct node *) next; /* in the registry */
+    unsigned number;             /* of all nodes that ever were, from 0 */
+    struct node *next_retired;   /* among those that are about to be freed */
+    struct {
+        struct loop_message message;
+        struct loop *const *loops;
+        unsigned n_loops;
+    } farewell; /* forget.h */
     struct arena *arena;
     struct view backend, text; /* the backend's name; the address as written in the config */
     enum side side;
@@ -66,6 +72,9 @@ struct node {
     struct config_url url;
     struct http_origin origin;
 
+    atomic_uint refs;             /* who holds it: sets, whoever watches it */
+    _Atomic(int64_t) released_ns; /* when the last of them let it go; monotonic */
+    atomic_uint members;          /* sets that it stands in of which requests take their nodes */
     /* What a choice among hundreds of nodes looks at, in one line of the cache. */
     _Alignas(64) atomic_uint in_flight;
     atomic_int duty;                /* enum node_duty */
@@ -99,16 +108,38 @@ struct node {
     double ns_per_token; /* a request's share of the node by tokens, smoothed; 0: not known */
 };
 
-/* The node of that backend and address, made if it is new. */
+/* The node of that backend and address, made if it is new; the caller's to node_unref(). */
 struct node *node_get(const struct config_backend *backend, const struct config_url *url,
                       struct error *err) MUST_CHECK;
-/* All nodes that ever were, newest first; walk by `next`. */
+struct node *node_ref(struct node *n); /* of one that is held already */
+void node_unref(struct node *n);
+/* Whether node_get() would give this one. */
+bool node_is(const struct node *n, const struct config_backend *backend,
+             const struct config_url *url);
+/* Called with each node that is made from now on, before anybody asks it. NULL: nothing. */
+void node_when_new(void (*fn)(struct node *n, void *arg), void *arg);
+/* Whether the node of that address, if there is one, cannot be asked: its breaker is open, or it is
+ * out of service. */
+bool node_is_down(const struct config_backend *backend, const struct config_url *url);
+/* Some fleet has it among its nodes; else it has left, and may come back. */
+static inline bool node_is_member(const struct node *n)
+{
+    return atomic_load_explicit(&n->members, memory_order_relaxed) > 0;
+}
+/* All nodes that are not forgotten, newest first; walk by `next`, without a wait in between. */
 struct node *node_first(void);
+/* How many of them nobody holds. */
+unsigned node_count_released(void);
+/* Where more than `keep` nodes are held by nobody: the one that was released first, which nobody
+ * finds any more. It may be freed when each loop has closed its connections and taken one turn.
+ * NULL: there is none. By one thread at a time, as node_free() too. */
+struct node *node_retire(unsigned keep);
+void node_free(struct node *n);
 /* At the end of the program, when no loop runs any more. */
 void node_free_all(void);
 
 /* A node with this number, or with one that is the same modulo NODE_NUMBERS; NULL: there is none.
- */
+ * Only to be compared with nodes that are held: it may be freed at any time. */
 #define NODE_NUMBERS 4096
 struct node *node_numbered(unsigned number);
 

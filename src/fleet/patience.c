@@ -5,30 +5,32 @@
 int64_t fleet_retry_at(const struct fleet *f, unsigned backend)
 {
     int64_t earliest = TIMER_NEVER, now = loop_now_ns();
-    unsigned n;
-    const struct fleet_node *nodes = fleet_nodes(f, backend, &n);
+    struct fleet_set *set = fleet_set_ref(f, backend);
 
-    for (unsigned i = 0; i < n; i++) {
-        int64_t at = atomic_load_explicit(&nodes[i].node->not_before_ns, memory_order_relaxed);
-        if (at > now && at < earliest && node_serves(nodes[i].node))
+    for (unsigned i = 0; i < set->n; i++) {
+        int64_t at = atomic_load_explicit(&set->nodes[i].node->not_before_ns, memory_order_relaxed);
+        if (at > now && at < earliest && node_serves(set->nodes[i].node))
             earliest = at;
     }
+    fleet_set_unref(set);
     return earliest;
 }
 
 unsigned fleet_loading(const struct fleet *f, unsigned backend, int64_t *ret_rest_ns)
 {
     int64_t now = clock_mono_ns(), least = TIMER_NEVER;
-    unsigned n, loading = 0;
-    const struct fleet_node *nodes = fleet_nodes(f, backend, &n);
+    unsigned loading = 0;
+    struct fleet_set *set = fleet_set_ref(f, backend);
 
-    for (unsigned i = 0; i < n; i++) {
-        int64_t rest = node_serves(nodes[i].node) ? node_loading_rest_ns(nodes[i].node, now) : -1;
+    for (unsigned i = 0; i < set->n; i++) {
+        int64_t rest =
+            node_serves(set->nodes[i].node) ? node_loading_rest_ns(set->nodes[i].node, now) : -1;
         if (rest < 0)
             continue;
         loading++;
         least = rest < least ? rest : least;
     }
+    fleet_set_unref(set);
     if (loading)
         *ret_rest_ns = least;
     return loading;
@@ -37,11 +39,11 @@ unsigned fleet_loading(const struct fleet *f, unsigned backend, int64_t *ret_res
 bool fleet_available(const struct fleet *f, unsigned backend)
 {
     int64_t now = loop_now_ns();
-    unsigned n;
-    const struct fleet_node *nodes = fleet_nodes(f, backend, &n);
+    struct fleet_set *set = fleet_set_ref(f, backend);
+    bool available = false;
 
-    for (unsigned i = 0; i < n; i++)
-        if (node_available(nodes[i].node, now))
-            return true;
-    return false;
+    for (unsigned i = 0; i < set->n && !available; i++)
+        available = node_available(set->nodes[i].node, now);
+    fleet_set_unref(set);
+    return available;
 }

@@ -77,6 +77,7 @@ static void consider(struct looking *l, unsigned i)
     bool asleep = false;
 
     if (rank > l->rank || (rank == l->rank && l->n == COMPARED) || was_tried(p->tried, i) ||
+        !node_is_member(n) /* it has left meanwhile */ ||
         !may_be_asked(n, p->wish->desperate, l->now_ns))
         return;
     if (node_full(n, p->config, l->now_ns))

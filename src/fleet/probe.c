@@ -1,4 +1,4 @@
-#include "fleet/probe.h"
+#include "fleet/watch.h"
 
 #include "base/clock.h"
 #include "fleet/ask.h"
@@ -7,10 +7,7 @@
 #include "fleet/loading.h"
 #include "fleet/models_json.h"
 #include "llm/models.h"
-#include "run/task.h"
 #include "json/writer.h"
-
-#include <stdlib.h>
 
 enum {
     PROBE_ARENA_BYTES = 8 << 20,
@@ -89,53 +86,7 @@ bool probe_completion(struct fleet *f, struct node *n, const struct config_backe
     return ok;
 }
 
-/* ---- the prober ---------------------------------------------------------------------------- */
-
-/* One node under the prober's eye; a task that looks at it, another that reads its load. */
-struct watch {
-    struct prober *prober;
-    struct node *node;
-    const struct config_backend *backend;
-    struct task *task, *load_task;
-    int64_t refused_since_ns; /* loading.h */
-    bool counted;             /* among `unknown` */
-};
-
-struct prober {
-    struct fleet *fleet;
-    struct prober_ears ears;
-    struct watch *watches;
-    unsigned n, running;
-    unsigned unknown; /* nodes whose first look is not done */
-    bool stopping;
-};
-
-static void prober_done(struct prober *p)
-{
-    fleet_unref(p->fleet);
-    free(p->watches);
-    free(p);
-}
-
-/* After a reload most nodes have told their models before. */
-static bool is_unknown(struct node *n)
-{
-    struct node_models *m = node_models_ref(n);
-
-    node_models_unref(m);
-    return m == NULL;
-}
-
-static void first_look_done(struct watch *w)
-{
-    struct prober *p = w->prober;
-
-    if (!w->counted)
-        return;
-    w->counted = false;
-    if (--p->unknown == 0)
-        fleet_set_known(p->fleet);
-}
+/* ---- one node under the prober's eye --------------------------------------------------------- */
 
 struct probed {
     struct view name;
@@ -261,6 +212,10 @@ static void look(struct watch *w)
     struct error err;
     struct node_models *models = ask(w, &loading, &err);
 
+    if (task_cancelled()) { /* that says nothing of the node */
+        node_models_unref(models);
+        return;
+    }
     if (!models) {
         look_failed(w, &err, loading);
         return;
@@ -289,12 +244,6 @@ static bool wants_look(const struct watch *w, bool first)
     return w->backend->n_models == 0 && first;
 }
 
-static void task_ended(struct prober *p)
-{
-    if (--p->running == 0 && p->stopping)
-        prober_done(p);
-}
-
 /* A node that is open or loading is left to its probe, one that rests to its operator. */
 static void watch_load(void *arg)
 {
@@ -315,13 +264,13 @@ static void watch_load(void *arg)
             break;
     }
     w->load_task = NULL;
-    task_ended(p);
+    watch_task_ended(w);
 }
 
 /* Behind the first look, so that both need one connection. */
 static void start_load(struct watch *w)
 {
-    if (w->prober->stopping || !load_can_be_read(w->node))
+    if (w->prober->stopping || task_cancelled() || !load_can_be_read(w->node))
         return;
     w->load_task = task_spawn(loop_current(), "load", watch_load, w);
     w->prober->running += w->load_task != NULL;
@@ -359,73 +308,22 @@ static bool wait_for_look(struct watch *w, int64_t last_ns)
 static void watch_node(void *arg)
 {
     struct watch *w = arg;
-    struct prober *p = w->prober;
 
     if (wants_look(w, true))
         look(w);
-    first_look_done(w);
+    watch_looked(w);
     start_load(w);
     while (wait_for_look(w, loop_now_ns()))
         look(w);
     w->task = NULL;
-    task_ended(p);
+    watch_task_ended(w);
 }
 
-static void start_watch(struct watch *w)
+void watch_start(struct watch *w)
 {
     w->task = task_spawn(loop_current(), "probe", watch_node, w);
     if (w->task)
         w->prober->running++;
     else
-        first_look_done(w);
-}
-
-struct prober *prober_start(struct fleet *f, const struct prober_ears *ears)
-{
-    const struct config *c = fleet_config(f);
-    struct prober *p = calloc(1, sizeof(*p));
-    unsigned total = 0;
-
-    for (unsigned i = 0; i < c->n_backends; i++)
-        total += c->backends[i].n_nodes;
-    if (p)
-        p->watches = calloc(total + 1, sizeof(*p->watches));
-    if (!p || !p->watches) {
-        free(p);
-        return NULL;
-    }
-    p->fleet = fleet_ref(f);
-    p->ears = *ears;
-    for (unsigned i = 0; i < c->n_backends; i++) {
-        unsigned n;
-        const struct fleet_node *nodes = fleet_nodes(f, i, &n);
-        for (unsigned k = 0; k < n; k++) {
-            bool unknown = is_unknown(nodes[k].node);
-            p->watches[p->n++] = (struct watch){
-                .prober = p, .node = nodes[k].node, .backend = &c->backends[i], .counted = unknown};
-            p->unknown += unknown;
-        }
-    }
-    if (p->unknown == 0)
-        fleet_set_known(f);
-    for (unsigned i = 0; i < p->n; i++)
-        start_watch(&p->watches[i]);
-    return p;
-}
-
-void prober_stop(struct prober *p)
-{
-    if (!p)
-        return;
-    p->stopping = true;
-    if (p->running == 0) {
-        prober_done(p);
-        return;
-    }
-    for (unsigned i = 0; i < p->n; i++) {
-        if (p->watches[i].task)
-            task_cancel(p->watches[i].task);
-        if (p->watches[i].load_task)
-            task_cancel(p->watches[i].load_task);
-    }
+        watch_looked(w);
 }

@@ -21,6 +21,8 @@ struct prober_ears {
 
 /* Holds a reference to the fleet until it stopped. */
 struct prober *prober_start(struct fleet *f, const struct prober_ears *ears);
+/* Begins to look at nodes that have come, and leaves alone those that have gone. */
+void prober_follow(struct prober *p);
 /* Ends its tasks; returns at once, they finish by themselves. Accepts NULL. */
 void prober_stop(struct prober *p);
 

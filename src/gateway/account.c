@@ -97,15 +97,15 @@ static int64_t whole_cost(const struct exchange *x, const struct llm_usage *usag
 static int64_t would_cost(const struct exchange *x, unsigned backend, struct view model,
                           const struct llm_usage *usage)
 {
-    unsigned n;
-    const struct fleet_node *nodes;
     int64_t share_ns = -1;
 
     if (x->config->backends[backend].side == SIDE_OUTSIDE)
         return outside_cost(x, model, usage);
-    nodes = fleet_nodes(x->fleet, backend, &n);
-    for (unsigned i = 0; i < n && share_ns < 0; i++)
-        share_ns = node_estimate_share_ns(nodes[i].node, (uint64_t)usage->input + usage->output);
+    struct fleet_set *set = fleet_set_ref(x->fleet, backend);
+    for (unsigned i = 0; i < set->n && share_ns < 0; i++)
+        share_ns =
+            node_estimate_share_ns(set->nodes[i].node, (uint64_t)usage->input + usage->output);
+    fleet_set_unref(set);
     return inside_cost(x, backend, share_ns);
 }
 

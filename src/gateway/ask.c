@@ -138,7 +138,8 @@ bool ask_candidate(struct exchange *x, const struct ask *ask, struct arena *a,
                    struct view *ret_text)
 {
     unsigned backend = ask->candidate->backend;
-    struct fleet_wish wish = {.backend = backend, .model = ask->candidate->model};
+    struct fleet_wish wish = {
+        .backend = backend, .model = ask->candidate->model, .arena = x->arena};
     struct fleet_tried tried = {0};
     struct node *node;
 

@@ -35,7 +35,8 @@ static enum attempt_outcome attempt_all(struct exchange *x, struct rounds *round
                                   .desperate = desperate,
                                   .tokens = windows_needed(x, c),
                                   .affinity = x->config->affinity ? x->gateway->affinity : NULL,
-                                  .prompt = &x->prompt};
+                                  .prompt = &x->prompt,
+                                  .arena = x->arena};
         while ((node = fleet_pick(x->fleet, &wish, &tried[i])) && rounds_may_ask(x, rounds, i)) {
             if (x->n_attempts >= ATTEMPTS_MAX || clock_mono_ns() >= x->deadline_ns)
                 return ATTEMPT_FINAL;

@@ -7,7 +7,8 @@
 
 enum { WAIT_FOR_MODELS_MS = 3000, STEP_MS = 5 };
 
-/* Right after the start the engines' lists of models may not be in yet. */
+/* Right after the start the engines' lists of models may not be in yet, nor the nodes that are
+ * looked up. */
 static void wait_for_models(struct exchange *x)
 {
     int64_t until = clock_mono_ns() + WAIT_FOR_MODELS_MS * NS_PER_MS;
@@ -20,7 +21,7 @@ static void wait_for_models(struct exchange *x)
 static bool lists_needed(const struct config *c)
 {
     for (unsigned i = 0; i < c->n_backends; i++)
-        if (c->backends[i].n_models == 0)
+        if (c->backends[i].n_models == 0 || c->backends[i].discover.from != DISCOVER_NOTHING)
             return true;
     return false;
 }

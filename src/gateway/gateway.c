@@ -83,15 +83,10 @@ static void write_hours(struct gateway *g)
     const struct config *c = fleet_config(f);
 
     for (unsigned i = 0; i < c->n_backends; i++) {
-        unsigned n;
-        const struct fleet_node *nodes = fleet_nodes(f, i, &n);
-        for (unsigned k = 0; k < n && c->backends[i].side == SIDE_INSIDE; k++) {
-            struct ledger_node_hours h = {.backend = c->backends[i].name,
-                                          .node = nodes[k].node->text,
-                                          .cost_per_hour_nano = c->backends[i].cost_per_hour_nano};
-            node_take_hours(nodes[k].node, &h.from_ms, &h.to_ms, &h.busy_ms);
-            ledger_add_node_hours(g->ledger, &h);
-        }
+        struct fleet_set *set = fleet_set_ref(f, i);
+        for (unsigned k = 0; k < set->n; k++)
+            watch_hours(g, &c->backends[i], set->nodes[k].node);
+        fleet_set_unref(set);
     }
     fleet_unref(f);
 }
@@ -134,14 +129,11 @@ static bool replace(struct gateway *g, struct config *next, struct error *err)
     fleet_unref(before);
     if (!ok || !(f = fleet_new(next, err)))
         return false;
-    duties_apply(g->duties);
-    struct prober *prober = watch_nodes(g, f);
-    if (!prober) {
+    fleet_inherit(f, g->fleet);
+    if (!watch_begin(g, f, err)) {
         fleet_unref(f);
-        return error_set(err, ERROR_NO_MEMORY, "no memory to watch the nodes");
+        return false;
     }
-    prober_stop(g->prober);
-    g->prober = prober;
     lock_take(&g->mutex);
     before = g->fleet;
     g->fleet = f;
@@ -227,7 +219,7 @@ static void drain(struct gateway *g)
                  atomic_load(&g->listener.connections));
     cancel_connections(g, true);
     listener_stop(&g->admin_listener);
-    prober_stop(g->prober);
+    watch_end(g);
     anchor_hook_stop(g->anchor_hook);
     for (unsigned i = 0; i < g->n_loops; i++)
         loop_stop(g->loops[i]);
@@ -323,12 +315,14 @@ static unsigned count_loops(const struct config *c)
 /* Reads trust stores now, off the loops, so that the first TLS request need not. */
 static void preload_trust(const struct config *c)
 {
-    for (unsigned i = 0; i < c->n_backends; i++)
-        for (unsigned k = 0; k < c->backends[i].n_nodes; k++)
-            if (c->backends[i].nodes[k].url.tls) {
-                tls_preload(c->backends[i].ca_file);
-                break;
-            }
+    for (unsigned i = 0; i < c->n_backends; i++) {
+        const struct config_backend *b = &c->backends[i];
+        bool tls = b->discover.url.tls;
+        for (unsigned k = 0; k < b->n_nodes; k++)
+            tls |= b->nodes[k].url.tls;
+        if (tls)
+            tls_preload(b->ca_file);
+    }
 }
 
 static bool open_duties(struct gateway *g, struct view ledger_path, struct error *err)
@@ -339,7 +333,7 @@ static bool open_duties(struct gateway *g, struct view ledger_path, struct error
     g->duties = duties_open(buf_view(&path), err);
     buf_done(&path);
     if (g->duties)
-        duties_apply(g->duties);
+        node_when_new(duties_apply, g->duties);
     return g->duties != NULL;
 }
 
@@ -366,9 +360,10 @@ static bool prepare(struct gateway *g, struct config *c, const struct gateway_so
     g->ledger = ledger_open(&options, err);
     if (!g->ledger)
         return false;
+    if (!open_duties(g, c->ledger_path, err))
+        return false;
     g->fleet = fleet_new(c, err);
-    if (!g->fleet || !open_duties(g, c->ledger_path, err) ||
-        !anchor_hook_start(g, c, g->loops[0], &g->anchor_hook, err))
+    if (!g->fleet || !anchor_hook_start(g, c, g->loops[0], &g->anchor_hook, err))
         return false;
     for (unsigned i = 0; i < g->n_loops; i++)
         loop_on_turn(g->loops[i], flush_ledger, g);
@@ -403,7 +398,11 @@ static void begin(void *arg)
         drain(g);
         return;
     }
-    g->prober = watch_nodes(g, g->fleet);
+    if (!watch_begin(g, g->fleet, &err)) {
+        log_error("start", "%s", err.text);
+        drain(g);
+        return;
+    }
     preload_trust(fleet_config(g->fleet));
     attend(g);
 }
@@ -416,6 +415,7 @@ static void close_all(struct gateway *g)
     answers_done(&g->answers);
     affinity_free(g->affinity);
     fleet_unref(g->fleet);
+    node_when_new(NULL, NULL);
     duties_close(g->duties);
     node_free_all();
     for (unsigned i = 0; i < g->n_loops; i++) {

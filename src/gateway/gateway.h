@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "fleet/discover.h"
 #include "fleet/duties.h"
 #include "fleet/probe.h"
 #include "gateway/answers.h"
@@ -26,6 +27,7 @@ struct gateway {
     struct listener listener, admin_listener;
     struct ledger *ledger;
     struct prober *prober;
+    struct discover *discover;
     struct duties *duties;           /* loop 0 only */
     struct anchor_hook *anchor_hook; /* NULL: none */
     struct stats stats;

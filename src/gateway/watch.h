@@ -1,7 +1,11 @@
-/* The prober of a gateway, and what the log says of its nodes. */
+/* The eyes of a gateway: the prober, the search for nodes, and what the log says of both. */
 #pragma once
 
 #include "gateway/gateway.h"
 
-/* For the fleet that is the gateway's, or is about to be. NULL without memory. On loop 0. */
-struct prober *watch_nodes(struct gateway *g, struct fleet *f);
+/* Turns them to the fleet that is about to be the gateway's. On loop 0. */
+bool watch_begin(struct gateway *g, struct fleet *f, struct error *err) MUST_CHECK;
+void watch_end(struct gateway *g);
+
+/* Gives the ledger the node's hours up to now, where they cost something. */
+void watch_hours(struct gateway *g, const struct config_backend *b, struct node *n);

@@ -128,16 +128,22 @@ static size_t read_head(struct http_connection *c, int64_t deadline_ns, struct e
     }
 }
 
+/* Where its connections go, by proxy or without. */
+static struct view place(const struct http_origin *o)
+{
+    return o->address.n ? o->address : o->host;
+}
+
 /* Asks the proxy for a tunnel to the origin. */
 static bool open_tunnel(struct http_connection *c, const struct http_origin *o, int64_t deadline_ns,
                         struct arena *a, struct error *err)
 {
     struct http_head head;
-    bool v6 = view_find_char(o->host, ':') != VIEW_NPOS;
+    bool v6 = view_find_char(place(o), ':') != VIEW_NPOS;
     const char *open = v6 ? "[" : "", *close = v6 ? "]" : "";
     struct view text =
         arena_printf(a, "CONNECT %s%.*s%s:%u HTTP/1.1\r\nHost: %s%.*s%s:%u\r\n%s%.*s%s\r\n", open,
-                     VIEW_ARG(o->host), close, o->port, open, VIEW_ARG(o->host), close, o->port,
+                     VIEW_ARG(place(o)), close, o->port, open, VIEW_ARG(place(o)), close, o->port,
                      o->proxy.authorization.n ? "Proxy-Authorization: " : "",
                      VIEW_ARG(o->proxy.authorization), o->proxy.authorization.n ? "\r\n" : "");
 
@@ -183,7 +189,7 @@ static bool open_stream(struct http_connection *c, struct http_origin *o, int64_
 
     if (!found)
         return error_set(err, ERROR_NO_MEMORY, "no memory to connect");
-    if (!resolver_lookup(by_proxy ? o->proxy.host : o->host, by_proxy ? o->proxy.port : o->port,
+    if (!resolver_lookup(by_proxy ? o->proxy.host : place(o), by_proxy ? o->proxy.port : o->port,
                          deadline_ns, found, err) ||
         !stream_connect(&c->stream, found, deadline_ns, err) || !check_peer(c, o, err))
         return false;

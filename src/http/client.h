@@ -24,6 +24,8 @@ struct http_proxy {
 
 struct http_origin {
     struct view host;
+    struct view address; /* in numbers: connections go there, and `host` is only what it is called;
+                            empty: `host` is looked up for each */
     uint16_t port;
     bool tls;
     struct view ca_file;

@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <pthread.h>
@@ -246,6 +248,85 @@ static void test_nodes(void **state)
     config_unref(again);
     config_unref(c);
     buf_done(&shown);
+}
+
+static void test_nodes_that_are_looked_up(void **state)
+{
+    struct config *c = load(
+        "backends:\n"
+        "  - {name: a, side: inside, engine: vllm, discover: {dns: 'https://engines:8000/x/v1'}}\n"
+        "  - {name: b, side: inside, engine: vllm, discover: {srv: 'http://_v._tcp.e.test', "
+        "resolver: '127.0.0.1:8600', interval: 2s}}\n"
+        "  - {name: c, side: inside, engine: vllm, discover: {file: nodes.yaml}}\n"
+        "  - {name: d, side: inside, engine: vllm, discover: {file: /etc/nodes.yaml}}\n"
+        "  - {name: e, side: inside, engine: vllm, url: 'http://h'}\n");
+    const struct config_backend *b = c->backends;
+    struct buf shown = BUF_MAX(64 * 1024);
+    struct error err;
+
+    (void)state;
+    assert_int_equal(b[0].discover.from, DISCOVER_DNS);
+    assert_int_equal(b[0].n_nodes, 0);
+    expect(b[0].discover.url.host, "engines");
+    expect(b[0].discover.url.prefix, "/x");
+    assert_int_equal(b[0].discover.url.port, 8000);
+    assert_int_equal(b[0].discover.interval_ms, 10000);
+    assert_int_equal(b[0].discover.resolver.n, 0);
+    assert_int_equal(b[1].discover.from, DISCOVER_SRV);
+    expect(b[1].discover.service, "_v._tcp.e.test");
+    expect(b[1].discover.url.host, "e.test"); /* what its certificates are made for */
+    expect(b[1].discover.resolver, "127.0.0.1:8600");
+    assert_int_equal(b[1].discover.interval_ms, 2000);
+    assert_int_equal(b[2].discover.from, DISCOVER_FILE);
+    expect(b[2].discover.file, "nodes.yaml"); /* beside weir.yaml, which has no folder */
+    expect(b[3].discover.file, "/etc/nodes.yaml");
+    assert_int_equal(b[4].discover.from, DISCOVER_NOTHING);
+
+    config_show(c, &shown);
+    struct config *again = config_load("some/where.yaml", buf_view(&shown), &err);
+    assert_non_null(again);
+    expect(again->backends[0].discover.url.text, "https://engines:8000/x/v1");
+    expect(again->backends[1].discover.service, "_v._tcp.e.test");
+    assert_int_equal(again->backends[1].discover.interval_ms, 2000);
+    expect(again->backends[2].discover.file, "some/nodes.yaml");
+    assert_int_equal(again->backends[4].n_nodes, 1);
+    config_unref(again);
+    config_unref(c);
+    buf_done(&shown);
+}
+
+static void test_a_file_of_nodes(void **state)
+{
+    char path[] = "/tmp/weir-nodes-XXXXXX", yaml[256];
+    int fd = mkstemp(path);
+    static const char text[] = "- http://10.0.0.7:8000\n- {url: http://h:1, zone: z, weight: 7}\n";
+    struct arena *a = arena_new(1 << 20);
+    struct config_node *nodes = NULL;
+    struct error err;
+    unsigned n = 0;
+
+    (void)state;
+    assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+    close(fd);
+    snprintf(yaml, sizeof(yaml),
+             "backends:\n  - {name: a, side: inside, engine: vllm, discover: {file: %s}}\n", path);
+    struct config *c = load(yaml);
+    assert_true(config_nodes_load(&c->backends[0], a, &nodes, &n, &err));
+    config_unref(c); /* the nodes lie in the arena */
+    assert_int_equal(n, 2);
+    expect(nodes[0].url.host, "10.0.0.7");
+    assert_int_equal(nodes[0].weight, CONFIG_NODE_WEIGHT);
+    expect(nodes[1].zone, "z");
+    assert_int_equal(nodes[1].weight, 7);
+    c = load(yaml);
+    unlink(path);
+    struct config_node *before = nodes;
+    assert_false(config_nodes_load(&c->backends[0], a, &nodes, &n, &err));
+    assert_ptr_equal(nodes, before); /* untouched */
+    assert_non_null(strstr(err.text, "cannot read /tmp/weir-nodes-"));
+    assert_string_equal(err.hint, "the file that discover.file names must be there, and readable");
+    config_unref(c);
+    arena_free(a);
 }
 
 static void test_how_many_nodes(void **state)
@@ -540,6 +621,8 @@ int main(void)
         cmocka_unit_test(test_small_example),
         cmocka_unit_test(test_full_example),
         cmocka_unit_test(test_nodes),
+        cmocka_unit_test(test_nodes_that_are_looked_up),
+        cmocka_unit_test(test_a_file_of_nodes),
         cmocka_unit_test(test_how_many_nodes),
         cmocka_unit_test(test_timeouts),
         cmocka_unit_test(test_thresholds),

@@ -16,6 +16,8 @@
 #define NODES(list) "backends:\n  - {name: lab, side: inside, engine: vllm, nodes: " list "}\n"
 #define URL(url)    "backends:\n  - {name: a, side: inside, engine: vllm, url: \"" url "\"}\n"
 
+#define DISCOVER(map) "backends:\n  - {name: a, side: inside, engine: vllm, discover: " map "}\n"
+
 struct wrong {
     const char *yaml, *text, *hint;
 };
@@ -42,6 +44,52 @@ static const struct wrong perimeter[] = {
      "weir.yaml:2:3: the backend 'a' is inside, but its node 10.0.0.1 is in none of "
      "perimeter.inside_networks",
      "write side: outside, or add its network to perimeter.inside_networks"},
+};
+
+static const char write_srv[] = "write it like http://_vllm._tcp.engines.internal";
+static const char write_resolver[] = "write it like 10.0.0.2:53, or \"[fd00::2]:53\"";
+
+static const struct wrong discover[] = {
+    {DISCOVER("{}"), "weir.yaml:2:43: it says not where", "add one of dns, srv and file"},
+    {DISCOVER("{interval: 1s}"), "weir.yaml:2:43: it says not where",
+     "add one of dns, srv and file"},
+    {DISCOVER("{dns: 'http://h', file: n.yaml}"),
+     "weir.yaml:2:71: the nodes can be looked up in one place only",
+     "write one of dns, srv and file"},
+    {WITH("discover: {dns: 'http://h'}"),
+     "weir.yaml:2:60: the nodes are given, and are to be looked up too",
+     "write one of url, nodes and discover"},
+    {DISCOVER("{dns: [h]}"), "weir.yaml:2:59: it is a list, not a URL",
+     "write it like http://engines.internal:8000"},
+    {DISCOVER("{dns: h}"), "weir.yaml:2:59: a URL begins with http:// or https://",
+     "write it like http://10.0.0.7:8000 or https://api.openai.com"},
+    {DISCOVER("{dns: 'http://10.0.0.7'}"),
+     "weir.yaml:2:59: an address, or localhost, is no name that could be looked up",
+     "write url: for a node that is there already"},
+    {DISCOVER("{dns: 'http://a.LocalHost'}"),
+     "weir.yaml:2:59: an address, or localhost, is no name that could be looked up",
+     "write url: for a node that is there already"},
+    {DISCOVER("{srv: 'http://engines.test'}"), "weir.yaml:2:59: the name is not that of a service",
+     write_srv},
+    {DISCOVER("{srv: 'http://_v._tcp'}"), "weir.yaml:2:59: the name is not that of a service",
+     write_srv},
+    {DISCOVER("{srv: 'http://_v._tcp.e:80'}"),
+     "weir.yaml:2:59: the ports are what the SRV records say", write_srv},
+    {DISCOVER("{file: ''}"), "weir.yaml:2:60: the file is empty",
+     "write its path, like nodes.yaml"},
+    {DISCOVER("{file: n.yaml, resolver: '10.0.0.2:53'}"),
+     "weir.yaml:2:78: a file is not asked of a resolver", "leave it out"},
+    {DISCOVER("{dns: 'http://h', resolver: 'dns.test:53'}"),
+     "weir.yaml:2:81: the resolver is a name, which would need another one", write_resolver},
+    {DISCOVER("{dns: 'http://h', resolver: [a]}"), "weir.yaml:2:81: the resolver is a list",
+     write_resolver},
+    {DISCOVER("{dns: 'http://h', resolver: 10.0.0.2}"),
+     "weir.yaml:2:81: the port is missing or not a number from 1 to 65535",
+     "write host:port, like 127.0.0.1:8484"},
+    {DISCOVER("{dns: 'http://h', interval: 1ms}"),
+     "weir.yaml:2:81: backends[].discover.interval is out of its range with '1ms'",
+     "write a duration like 2s or 500ms, 100ms to 1h"},
+    {DISCOVER("{dsn: 'http://h'}"), "weir.yaml:2:54: unknown option 'dsn'", "did you mean 'dns'?"},
 };
 
 static const struct wrong syntax[] = {
@@ -461,6 +509,7 @@ TEST(access)
 TEST(backends)
 TEST(urls)
 TEST(perimeter)
+TEST(discover)
 TEST(policy)
 TEST(prices)
 
@@ -597,12 +646,19 @@ static void test_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_syntax),    cmocka_unit_test(test_shape),
-        cmocka_unit_test(test_addresses), cmocka_unit_test(test_access),
-        cmocka_unit_test(test_backends),  cmocka_unit_test(test_urls),
-        cmocka_unit_test(test_perimeter), cmocka_unit_test(test_policy),
-        cmocka_unit_test(test_prices),    cmocka_unit_test(test_warnings),
-        cmocka_unit_test(test_bounds),    cmocka_unit_test(test_secrets_stay_secret),
+        cmocka_unit_test(test_syntax),
+        cmocka_unit_test(test_shape),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_access),
+        cmocka_unit_test(test_backends),
+        cmocka_unit_test(test_urls),
+        cmocka_unit_test(test_perimeter),
+        cmocka_unit_test(test_discover),
+        cmocka_unit_test(test_policy),
+        cmocka_unit_test(test_prices),
+        cmocka_unit_test(test_warnings),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_secrets_stay_secret),
         cmocka_unit_test(test_files),
     };
 

@@ -35,10 +35,11 @@ static inline struct fleet *fleet_of(const char *yaml)
 
 static inline struct node *node_of(const struct fleet *f, unsigned backend, unsigned i)
 {
-    unsigned n;
-    const struct fleet_node *nodes = fleet_nodes(f, backend, &n);
-    assert_true(i < n);
-    return nodes[i].node;
+    struct fleet_set *set = fleet_set_ref(f, backend);
+    assert_true(i < set->n);
+    struct node *n = set->nodes[i].node;
+    fleet_set_unref(set);
+    return n;
 }
 
 /* An empty list in an arena of its own, as probe_models() makes it. */

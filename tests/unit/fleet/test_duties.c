@@ -8,6 +8,12 @@
     "  - {name: lab, side: inside, engine: vllm, nodes: ['http://a:1', 'http://b:2/x']}\n" \
     "  - {name: desk, side: inside, engine: vllm, url: 'http://a:1'}\n"
 
+static void apply(struct duties *d)
+{
+    for (struct node *n = node_first(); n; n = n->next)
+        duties_apply(n, d);
+}
+
 static struct node *pick(struct fleet *f, const char *model, bool desperate,
                          struct fleet_tried *tried)
 {
@@ -74,7 +80,7 @@ static void test_they_are_kept(void **state)
     struct error err;
     (void)state;
 
-    duties_apply(d);
+    apply(d);
     assert_int_equal(node_state(a, now), NODE_UP);
     assert_true(duties_set(d, a, DUTY_DRAIN));
     assert_true(duties_set(d, b, DUTY_CORDON));
@@ -89,7 +95,7 @@ static void test_they_are_kept(void **state)
 
     f = fleet_of(FLEET); /* the next process */
     d = open_duties();
-    duties_apply(d);
+    apply(d);
     assert_int_equal(node_state(node_of(f, 0, 0), now), NODE_DRAINED);
     assert_int_equal(node_state(node_of(f, 0, 1), now), NODE_CORDONED);
     assert_true(duties_set(d, node_of(f, 0, 0), DUTY_CORDON)); /* one line a node */
@@ -111,7 +117,7 @@ static void test_lines_of_other_nodes_stay(void **state)
 
     write_file("drain gone http://gone:1\n");
     struct duties *d = open_duties();
-    duties_apply(d);
+    apply(d);
     assert_true(duties_set(d, node_of(f, 1, 0), DUTY_DRAIN));
     assert_true(duties_save(d, &err));
     expect_file("drain gone http://gone:1\ndrain desk http://a:1\n");

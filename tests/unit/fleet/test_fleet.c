@@ -263,17 +263,17 @@ static void test_open_nodes_are_for_the_desperate(void **state)
 /* How often each node of the backend is picked first, of a thousand times. */
 static void count_picks(struct fleet *f, const char *model, unsigned *ret_times)
 {
-    unsigned n;
-    const struct fleet_node *nodes = fleet_nodes(f, 0, &n);
+    struct fleet_set *set = fleet_set_ref(f, 0);
 
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < set->n; i++)
         ret_times[i] = 0;
     for (unsigned k = 0; k < 1000; k++) {
         struct fleet_tried tried = {0};
         struct node *picked = pick(f, model, false, &tried);
-        for (unsigned i = 0; i < n; i++)
-            ret_times[i] += nodes[i].node == picked;
+        for (unsigned i = 0; i < set->n; i++)
+            ret_times[i] += set->nodes[i].node == picked;
     }
+    fleet_set_unref(set);
 }
 
 static void test_weights_share(void **state)
