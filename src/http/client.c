@@ -268,7 +268,9 @@ bool http_call_start(struct http_call *call, struct http_origin *origin,
         call->peer = call->connection->peer;
         if (exchange_heads(call, request, deadlines->head_ns, a, &silent, err))
             break;
-        bool stale = call->reused && silent && err->code == ERROR_UPSTREAM_CUT;
+        /* One that died while it lay idle says so at once; later the upstream died at work. */
+        bool stale = call->reused && silent && err->code == ERROR_UPSTREAM_CUT &&
+                     clock_mono_ns() < deadlines->connect_ns;
         if (!stale)
             return false;
         connection_free(call->connection);

@@ -125,6 +125,19 @@ def test_a_stale_connection_is_retried(pair, lab, ending):
     assert len({id(c.connection) for c in lab.chats}) in (4, 5)
 
 
+def test_an_upstream_that_dies_at_work_was_no_stale_connection(pair, lab):
+    """Asked over a connection that was used before, it dies behind the time for a new one."""
+    lab.script(lambda exchange: [0.7, faulty.RST] if exchange.connection.requests > 1 else
+               faulty.Plain("fresh"))
+    died = []
+    with pair.raw() as client:
+        for _ in range(2):  # the first may use the probe's connection, if it is of that loop
+            client.send(request(chat()))
+            attempts = pair.record(client.response())["attempts"]
+            died += [attempts] if len(attempts) > 1 else []
+    assert [[a["outcome"] for a in attempts] for attempts in died] == [["upstream_cut", "ok"]]
+
+
 def test_a_connection_that_was_closed_meanwhile_is_not_used(pair, lab):
     lab.script([*faulty.Plain("fresh"), faulty.FIN])
     with pair.raw() as client:
