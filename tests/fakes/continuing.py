@@ -4,8 +4,8 @@
     up.script(continuing.Tell(up.engine, after=40, then=[faulty.FIN]))  # 40 events, then this
 
 It has 60 pieces, an event each. No word comes twice, so what a gateway joins shows each gap and
-each repeat. Whoever hands along what is not its beginning hears LOST. What an engine takes for "go
-on":
+each repeat; and nothing of it is sensitive, so it may go outside. Whoever hands along what is not
+its beginning hears LOST. What an engine takes for "go on":
 
 | engine | goes on when |
 | --- | --- |
@@ -37,8 +37,8 @@ class Story(Said):
 
 
 TEXT = (
-    'Once, beyond the Zürichsee, lived a très old clock-maker named Ångström.\n\nHis shop smelled '
-    'of oil; children called it "the tick\\tock house". One winter 雪 fell seven days.\nNobody '
+    'Once, beyond the Zürichsee, lived a très old clock-maker: blåøyd, alone.\n\nHis shop smelled '
+    'of oil; children called it "the tick\\tock house". One winter ☃ fell seven days.\nNobody '
     'came. So he built 🕰️ <himself> company: first birds & then foxes, at last γρύλος, who could '
     'sing naïvely until dawn woke every neighbour.\tThey laughed, paid in apples — spring.')
 STORY = Story(TEXT)
@@ -143,10 +143,10 @@ def carries(kind, name, data):
 
 
 def Tell(engine, said=STORY, after=None, then=(), delay=0.0, able=True, thinking=False):
-    """The answer, or what is left of it. `after`: this many events with a piece of it, and then
-    these steps (or what a function of the kind returns) instead of the others; a plain answer
-    breaks in the middle of its body. `able` false: every beginning is passed over, as by a template
-    that ends each turn."""
+    """The answer, or what is left of it, a piece each `delay` seconds. `after`: this many events
+    with a piece of it, and then these steps (or what a function of the kind returns) instead of the
+    others; a plain answer breaks in the middle of its body. `able` false: every beginning is passed
+    over, as by a template that ends each turn."""
     def run(exchange):
         kind, body = exchange.speaks, exchange.json
         if body.get("_debug_render_only"):
@@ -164,6 +164,7 @@ def Tell(engine, said=STORY, after=None, then=(), delay=0.0, able=True, thinking
         answer = dataclasses.replace(answer, model=body.get("model") or said.model)
         steps = then(kind) if callable(then) else then
         if not speech.streams(kind, body):
+            yield delay * answer.tokens_out
             whole = speech.json_answer(200, speech.PLAIN[kind](answer, body))
             yield from [whole] if after is None else [whole[:len(whole) - 40], 0.02, *steps]
             return
