@@ -4,9 +4,9 @@
 
 static const int64_t LOADING_NS = 10 * NS_PER_S;
 static const int64_t FORGOTTEN_NS = 60 * NS_PER_S;
-/* Measures this far apart count the same. */
-static const double HALF_NS = 30.0 * NS_PER_S;
-static const double SMOOTHING = 1 / 32.0;
+/* One alone may be of a model that was just loaded, or of a very long answer, and a node that seems
+ * slow would not be asked again soon. */
+enum { ENOUGH = 8, AVERAGED = 32 };
 static const double COLD = 0.1;
 
 static int64_t get(const _Atomic(int64_t) *value)
@@ -66,7 +66,10 @@ unsigned pace_jobs(const struct pace *p, unsigned own, int64_t now_ns)
 
 int64_t pace_service_ns(const struct pace *p, int64_t now_ns)
 {
-    return now_ns - get(&p->served_ns) > FORGOTTEN_NS ? 0 : get(&p->service_ns);
+    bool known = atomic_load_explicit(&p->measures, memory_order_relaxed) >= ENOUGH &&
+                 now_ns - get(&p->served_ns) <= FORGOTTEN_NS;
+
+    return known ? get(&p->service_ns) : 0;
 }
 
 int64_t pace_loading_ns(const struct pace *p)
@@ -99,20 +102,17 @@ struct pace_stay pace_arrive(struct pace *p, unsigned own_before, int64_t now_ns
         .began_ns = now_ns, .before = pace_jobs(p, own_before, now_ns), .loads = loads};
 }
 
-/* The longer nothing was measured, the more a new measure counts. */
+/* The mean of the first ones, then of about the last AVERAGED. */
 static void take_measure(struct pace *p, double newest_ns, int64_t now_ns)
 {
+    bool forgotten = now_ns - get(&p->served_ns) > FORGOTTEN_NS;
+    unsigned n = forgotten ? 1 : atomic_load_explicit(&p->measures, memory_order_relaxed) + 1;
     double before = (double)get(&p->service_ns);
-    double gap_ns = (double)(now_ns - get(&p->served_ns));
-    double part = gap_ns / (gap_ns + HALF_NS);
+    double after = before + (newest_ns - before) / (n < AVERAGED ? n : AVERAGED);
 
-    if (before <= 0)
-        part = 1;
-    else if (part < SMOOTHING)
-        part = SMOOTHING;
-    double after = before + (newest_ns - before) * part;
     set(&p->service_ns, after < 1 ? 1 : (int64_t)after);
     set(&p->served_ns, now_ns);
+    atomic_store_explicit(&p->measures, n, memory_order_relaxed);
 }
 
 void pace_served(struct pace *p, const struct pace_stay *stay, int64_t now_ns)

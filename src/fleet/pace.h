@@ -21,6 +21,7 @@
 struct pace {
     _Atomic(int64_t) service_ns; /* of one request that does not wait; 0: not known */
     _Atomic(int64_t) served_ns;  /* when that was measured last */
+    atomic_uint measures;        /* that are in it */
     _Atomic(int64_t) loading_ns; /* to bring a model into memory; 0: not known */
     _Atomic(int64_t) since_ns;   /* first seen, or back in service */
     _Atomic(int64_t) others_until_ns;
@@ -42,7 +43,8 @@ void pace_read(struct pace *p, const struct node_load *load, unsigned own, int64
 /* Requests there, ours and others'. */
 unsigned pace_jobs(const struct pace *p, unsigned own, int64_t now_ns);
 
-/* The time of a request that does not wait; 0: not known, or for too long not measured. */
+/* The time of a request that does not wait; 0: not known, as there are too few measures, or for a
+ * minute there was none. */
 int64_t pace_service_ns(const struct pace *p, int64_t now_ns);
 
 /* Until a model is loaded: as measured, or 10 s. */

@@ -80,8 +80,10 @@ static void test_the_time_of_a_request_that_does_not_wait(void **state)
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct pace p = {0};
         pace_tell_width(&p, cases[i].width);
-        assert_int_equal(pace_service_ns(&p, T0), 0);
-        serve(&p, cases[i].before, T0, T0 + cases[i].took_s * NS_PER_S);
+        for (unsigned k = 0; k < 8; k++) {
+            assert_int_equal(pace_service_ns(&p, T0), 0); /* too few */
+            serve(&p, cases[i].before, T0, T0 + cases[i].took_s * NS_PER_S);
+        }
         assert_int_equal(pace_service_ns(&p, T0 + 20 * NS_PER_S), cases[i].service_s * NS_PER_S);
     }
 }
@@ -97,10 +99,13 @@ static void test_measures_are_smoothed_and_forgotten(void **state)
     serve(&p, 0, now - 33 * NS_PER_S, now);
     assert_in_range(pace_service_ns(&p, now), 19 * NS_PER_S / 10, 21 * NS_PER_S / 10);
     assert_int_equal(pace_service_ns(&p, now + 61 * NS_PER_S), 0);
-    /* Behind a long silence the newest counts for more than all before it. */
+    /* What was before a long silence says nothing any more. */
     now += 3600 * NS_PER_S;
-    serve(&p, 0, now - 5 * NS_PER_S, now);
-    assert_in_range(pace_service_ns(&p, now), 49 * NS_PER_S / 10, 5 * NS_PER_S);
+    for (unsigned i = 0; i < 8; i++) {
+        assert_int_equal(pace_service_ns(&p, now), 0);
+        serve(&p, 0, now - 5 * NS_PER_S, now);
+    }
+    assert_int_equal(pace_service_ns(&p, now), 5 * NS_PER_S);
 }
 
 static void test_loading_is_measured_apart(void **state)
@@ -109,7 +114,8 @@ static void test_loading_is_measured_apart(void **state)
     (void)state;
 
     assert_int_equal(pace_loading_ns(&p), 10 * NS_PER_S);
-    serve(&p, 0, T0 - 2 * NS_PER_S, T0);
+    for (unsigned i = 0; i < 8; i++)
+        serve(&p, 0, T0 - 2 * NS_PER_S, T0);
     pace_expect_load(&p);
     serve(&p, 0, T0, T0 + 8 * NS_PER_S);
     assert_int_equal(pace_loading_ns(&p), 6 * NS_PER_S);
