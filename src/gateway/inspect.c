@@ -142,7 +142,7 @@ static bool understand_here(struct exchange *x, struct reading *r)
 static bool chooses_nodes(const struct config *config)
 {
     for (unsigned i = 0; config->affinity && i < config->n_backends; i++)
-        if (config->backends[i].n_nodes > 1)
+        if (config->backends[i].n_nodes != 1) /* none: as many as are found */
             return true;
     return false;
 }

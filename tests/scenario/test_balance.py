@@ -199,6 +199,19 @@ def test_conversations_go_back_to_their_node(start, nodes):
     assert max(asked(ups)) <= 1.25 * sum(asked(ups)) / 4, asked(ups)
 
 
+def test_so_they_do_when_nodes_are_looked_up(start, nodes, tmp_path):
+    ups = nodes(2)
+    found = tmp_path / "nodes.yaml"
+    found.write_text("".join(f"- {up.url}\n" for up in ups))
+    entry = backend("lab", "inside", *ups, discover={"file": str(found)})
+    del entry["nodes"]
+    weir = start(entry)
+    eventually(lambda: len(weir.get("/nodes", admin=True).json["nodes"]) == 2)
+    for _ in range(20):
+        assert weir.ask(messages=[{"role": "user", "content": words(400, 1)}]).status == 200
+    assert sorted(asked(ups)) == [0, 20]
+
+
 def test_a_busy_node_loses_its_conversation(start, nodes):
     ups = nodes(2)
     weir = start(lab(*ups))
