@@ -61,6 +61,8 @@ static void put_history(struct json_writer *w, struct node *n)
     json_put_member_u64(w, VIEW("requests"), atomic_load(&n->requests));
     json_put_member_u64(w, VIEW("failures"), atomic_load(&n->failures_total));
     put_count(w, VIEW("latency_ms"), h.latency_ms);
+    put_count(w, VIEW("first_token_p50_ms"), h.first_token_p50_ms);
+    put_count(w, VIEW("first_token_p95_ms"), h.first_token_p95_ms);
     json_put_member_u64(w, VIEW("breaker_opened"), atomic_load(&n->opened_total));
     json_put_member_u64(w, VIEW("failures_in_a_row"), h.failures);
     json_put_member_string(w, VIEW("last_error"), view_str(h.last_error));

@@ -16,16 +16,16 @@ static const char usage[] =
     "Asks the running Weir, at its `admin` address, what it knows of its nodes: state, zone,\n"
     "weight, engine, running and queued requests and how full the KV cache is (as the engine "
     "says),\n"
-    "requests that Weir has there, failures, latency, the last change and why, and the models "
-    "with\n"
-    "their real context windows (* is loaded).\n"
+    "requests that Weir has there, failures, latency, the time to a stream's first token (median\n"
+    "and 95th percentile of the last minutes), the last change and why, and the models with their\n"
+    "real context windows (* is loaded).\n"
     "\n"
     "      --json   all of it as JSON, also digests and what each engine holds in memory\n";
 
 /* One node as the gateway tells it; empty: it is not known. */
 struct row {
     struct view state, node, backend, zone, weight, engine, version, running, queued, kv_use,
-        in_flight, failures, latency, changed, why, last_error;
+        in_flight, failures, latency, p50, p95, changed, why, last_error;
     struct buf models;
 };
 
@@ -46,6 +46,8 @@ static const struct {
     {VIEW_LIT("in_flight"), offsetof(struct row, in_flight)},
     {VIEW_LIT("failures"), offsetof(struct row, failures)},
     {VIEW_LIT("latency_ms"), offsetof(struct row, latency)},
+    {VIEW_LIT("first_token_p50_ms"), offsetof(struct row, p50)},
+    {VIEW_LIT("first_token_p95_ms"), offsetof(struct row, p95)},
     {VIEW_LIT("changed_ms"), offsetof(struct row, changed)},
     {VIEW_LIT("why"), offsetof(struct row, why)},
     {VIEW_LIT("last_error"), offsetof(struct row, last_error)},
@@ -165,9 +167,13 @@ static void add_row(struct table *t, const struct row *r)
     cell(t, 10, r->failures);
     table_cell(t, 11, "%.*s%s", r->latency.n ? (int)r->latency.n : 1,
                r->latency.n ? r->latency.p : "-", r->latency.n ? " ms" : "");
-    since_cell(t, 12, r->changed);
-    cell(t, 13, r->last_error.n ? r->last_error : r->why);
-    cell(t, 14, buf_view(&r->models));
+    if (r->p50.n && r->p95.n)
+        table_cell(t, 12, "%.*s/%.*s ms", VIEW_ARG(r->p50), VIEW_ARG(r->p95));
+    else
+        cell(t, 12, VIEW_NONE);
+    since_cell(t, 13, r->changed);
+    cell(t, 14, r->last_error.n ? r->last_error : r->why);
+    cell(t, 15, buf_view(&r->models));
 }
 
 static void read_nodes(struct json_reader *r, struct arena *a, struct table *t)
@@ -216,7 +222,7 @@ static bool show(struct view json, struct arena *a, struct error *err)
     if (!table_init(
             &t,
             "state|node|backend|zone|>weight|engine|>ours|>running|>queued|>kv|>failures|>latency|"
-            ">since|why|models"))
+            ">first token|>since|why|models"))
         return error_set(err, ERROR_NO_MEMORY, "no memory for a table");
     json_begin(&r, json);
     json_object_begin(&r, &o);

@@ -12,6 +12,7 @@ enum {
     IDLE_MS =
         30 * 1000, /* shorter than what servers usually keep (vLLM's uvicorn: 5 s, others 60 s) */
     IDLE_VLLM_MS = 4 * 1000,
+    FIRST_TOKENS_MIN = 20, /* before their p95 is told: of fewer it is the slowest one */
 };
 
 /* Weight of the newest request in a node's time per token and its latency. */
@@ -157,13 +158,21 @@ bool node_serves(const struct node *n)
     return atomic_load_explicit(&n->duty, memory_order_relaxed) == DUTY_SERVE;
 }
 
+static int64_t whole_ms(int64_t ns)
+{
+    return ns < 0 ? -1 : ns / NS_PER_MS;
+}
+
 struct node_history node_history(struct node *n)
 {
     struct node_history h;
 
+    int64_t now = clock_mono_ns();
     lock_take(&n->mutex);
     h.failures = n->breaker.failures;
     h.latency_ms = n->latency_ns > 0 ? (int64_t)(n->latency_ns / NS_PER_MS) : -1;
+    h.first_token_p50_ms = whole_ms(latency_quantile(&n->first_token, 0.5, now));
+    h.first_token_p95_ms = whole_ms(latency_quantile(&n->first_token, 0.95, now));
     h.changed_ms = n->changed_ms;
     memcpy(h.why, n->changed_why, sizeof(h.why));
     memcpy(h.last_error, n->last_error, sizeof(h.last_error));
@@ -231,6 +240,26 @@ int64_t node_estimate_share_ns(struct node *n, uint64_t tokens)
     double per_token = n->ns_per_token;
     lock_release(&n->mutex);
     return per_token > 0 ? (int64_t)(per_token * (double)tokens) : -1;
+}
+
+void node_first_token(struct node *n, int64_t took_ns)
+{
+    int64_t now = clock_mono_ns();
+
+    lock_take(&n->mutex);
+    latency_add(&n->first_token, took_ns, now);
+    lock_release(&n->mutex);
+}
+
+int64_t node_first_token_p95(struct node *n)
+{
+    int64_t now = clock_mono_ns();
+
+    lock_take(&n->mutex);
+    bool enough = latency_count(&n->first_token, now) >= FIRST_TOKENS_MIN;
+    int64_t p95 = enough ? latency_quantile(&n->first_token, 0.95, now) : -1;
+    lock_release(&n->mutex);
+    return p95;
 }
 
 struct node_models *node_models_ref(struct node *n)

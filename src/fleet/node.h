@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "economics/share.h"
 #include "fleet/breaker.h"
+#include "fleet/latency.h"
 #include "fleet/load.h"
 #include "fleet/model_names.h"
 #include "fleet/pace.h"
@@ -103,6 +104,7 @@ struct node {
     int64_t load_read_ns, load_until_ns; /* when it was read; when it is too old */
     double latency_ns;                   /* of answers that came, smoothed; 0: not known */
     int64_t loading_since_ns, loads_ns;  /* how long its engine took to start; 0: not known */
+    struct latency first_token;          /* of streams, from the attempt's begin */
     int64_t changed_ms;                  /* its last change, Unix time ... */
     char changed_why[80];                /* ... and why, beside last_error */
     double ns_per_token; /* a request's share of the node by tokens, smoothed; 0: not known */
@@ -160,6 +162,11 @@ int64_t node_end(struct node_use *use, uint64_t tokens);
 /* What a request of so many tokens would take of the node, ns; -1: nothing is known yet. */
 int64_t node_estimate_share_ns(struct node *n, uint64_t tokens);
 
+/* A stream's first token came so long after its attempt began, or did not come for so long. */
+void node_first_token(struct node *n, int64_t took_ns);
+/* The time within which 95 of 100 first tokens came lately, ns; -1: too few came to say so. */
+int64_t node_first_token_p95(struct node *n);
+
 /* ---- how it goes (node_health.c) ------------------------------------------------------------ */
 
 /* An answer came; `first_token_ns` after it was asked, 0: not known. True when its slowness opened
@@ -192,7 +199,8 @@ int64_t node_look_ns(struct node *n, enum breaker_cause *ret_cause);
 struct node_history {
     unsigned failures;  /* in a row */
     int64_t latency_ms; /* of its answers, smoothed; -1: none came yet */
-    int64_t changed_ms; /* Unix time of its last change */
+    int64_t first_token_p50_ms, first_token_p95_ms; /* of its streams lately; -1: there was none */
+    int64_t changed_ms;                             /* Unix time of its last change */
     char why[80], last_error[240];
 };
 struct node_history node_history(struct node *n);

@@ -205,6 +205,8 @@ enum attempt_outcome attempt_node(struct exchange *x, const struct plan_candidat
     enum deliver_result result = ask(x, &t) ? receive(x, &t) : DELIVER_FAILED;
     if (x->error.code == ERROR_CANCELLED)
         result = DELIVER_CANCELLED;
+    if (x->streaming && x->first_token_ns > t.began_ns)
+        node_first_token(node, x->first_token_ns - t.began_ns);
     enum attempt_outcome outcome = conclude(x, &t, result);
 
     http_call_end(&t.call);

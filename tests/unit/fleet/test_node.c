@@ -275,6 +275,25 @@ static void test_shares_and_hours(void **state)
     fleet_unref(f);
 }
 
+static void test_the_time_to_the_first_token(void **state)
+{
+    struct fleet *f = fleet_of(ONE);
+    struct node *n = node_of(f, 0, 0);
+    (void)state;
+
+    assert_int_equal(node_history(n).first_token_p50_ms, -1);
+    for (unsigned i = 0; i < 19; i++)
+        node_first_token(n, 100 * NS_PER_MS);
+    assert_int_equal(node_first_token_p95(n), -1); /* too few to say what is late */
+    assert_in_range(node_history(n).first_token_p50_ms, 93, 107);
+    for (unsigned i = 0; i < 3; i++)
+        node_first_token(n, 2000 * NS_PER_MS);
+    assert_in_range(node_first_token_p95(n), 1860 * NS_PER_MS, 2140 * NS_PER_MS);
+    assert_in_range(node_history(n).first_token_p50_ms, 93, 107);
+    assert_in_range(node_history(n).first_token_p95_ms, 1860, 2140);
+    fleet_unref(f);
+}
+
 #define TEST(fn) cmocka_unit_test_teardown(fn, teardown)
 
 int main(void)
@@ -289,6 +308,7 @@ int main(void)
         TEST(test_nodes_survive_a_reload),
         TEST(test_only_outside_nodes_have_proxies),
         TEST(test_shares_and_hours),
+        TEST(test_the_time_to_the_first_token),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
