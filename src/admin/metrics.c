@@ -222,6 +222,16 @@ static void write_scans(struct buf *out, const struct stats *s)
                        (unsigned long long)get(&s->by_class[i]));
 }
 
+static void write_hedges(struct buf *out, const struct stats *s)
+{
+    static const char *const names[HEDGE_OUTCOMES] = {"won", "lost", "failed"};
+
+    family(out, "weir_hedges_total", "counter", "Second attempts for a late first token.");
+    for (unsigned i = 0; i < HEDGE_OUTCOMES; i++)
+        buf_printf(out, "weir_hedges_total{outcome=\"%s\"} %llu\n", names[i],
+                   (unsigned long long)get(&s->hedges[i]));
+}
+
 void metrics_write(struct gateway *g, struct buf *out)
 {
     struct stats *s = &g->stats;
@@ -242,6 +252,7 @@ void metrics_write(struct gateway *g, struct buf *out)
         (double)get(&s->failovers));
     one(out, "weir_cut_streams_total", "counter", "Streams that broke after their first byte.",
         (double)get(&s->cut_streams));
+    write_hedges(out, s);
     family(out, "weir_task_total", "counter", "Requests by task.");
     for (unsigned i = 0; i < TASK_COUNT; i++)
         buf_printf(out, "weir_task_total{task=\"%s\"} %llu\n", task_name((enum task_kind)i),

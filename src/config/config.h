@@ -294,6 +294,10 @@ struct config {
     size_t affinity_bytes;
     int64_t slow_start_ms;
 
+    /* hedging */
+    double hedge_share; /* of the streams; 0: off */
+    int64_t hedge_after_min_ms;
+
     /* ledger */
     struct view ledger_path;
     enum ledger_sync ledger_sync;

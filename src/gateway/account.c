@@ -147,8 +147,7 @@ static void other_side(const struct exchange *x, const struct llm_usage *usage,
     }
 }
 
-/* Reported usage, or our own count of what came. */
-static struct llm_usage usage_of(const struct exchange *x)
+struct llm_usage account_usage(const struct exchange *x)
 {
     struct llm_usage u = x->answer.usage;
 
@@ -163,7 +162,7 @@ static struct llm_usage usage_of(const struct exchange *x)
 
 static void fill_answer(struct exchange *x, struct ledger_record *r)
 {
-    struct llm_usage u = usage_of(x);
+    struct llm_usage u = account_usage(x);
 
     r->side = (int)x->answered_by->side;
     r->backend = x->answered_by->backend_name;

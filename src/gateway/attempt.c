@@ -3,8 +3,8 @@
  * reached the client the next candidate is asked. One deadline covers the whole chain.
  */
 #include "base/clock.h"
-#include "gateway/attempt_node.h"
 #include "gateway/attempts.h"
+#include "gateway/hedge.h"
 #include "gateway/rounds.h"
 #include "gateway/screen.h"
 #include "gateway/split.h"
@@ -42,7 +42,7 @@ static enum attempt_outcome attempt_all(struct exchange *x, struct rounds *round
                 return ATTEMPT_FINAL;
             if (x->n_attempts > rounds->first_attempt)
                 atomic_fetch_add_explicit(&x->gateway->stats.failovers, 1, memory_order_relaxed);
-            enum attempt_outcome outcome = attempt_node(x, c, node);
+            enum attempt_outcome outcome = hedge_attempt(x, i, node, tried);
             if (outcome == ATTEMPT_NEXT_MODEL)
                 break;
             if (outcome != ATTEMPT_NEXT)

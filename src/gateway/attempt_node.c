@@ -4,6 +4,7 @@
 #include "gateway/attempts.h"
 #include "gateway/blame.h"
 #include "gateway/log.h"
+#include "gateway/race.h"
 #include "gateway/rounds.h"
 #include "gateway/screen.h"
 #include "gateway/send.h"
@@ -107,6 +108,30 @@ static void write_attempt(struct exchange *x, const struct attempt *t, struct vi
                                            .status = t->call.head.status});
 }
 
+/* Its tokens stand here, because the record's own are the winner's. */
+static void write_lost(struct exchange *x, const struct attempt *t)
+{
+    struct llm_usage usage = {0};
+
+    if (t->call.sent)
+        usage = account_usage(x);
+    attempts_add(x, &(struct attempt_note){.candidate = t->candidate,
+                                           .node = t->use.node,
+                                           .outcome = VIEW("hedge_lost"),
+                                           .ms = (loop_now_ns() - t->began_ns) / NS_PER_MS,
+                                           .status = t->call.head.status,
+                                           .usage = &usage});
+}
+
+/* The time to the first token; of an attempt that another one overtook it was at least so long. */
+static void tell_first_token(const struct exchange *x, const struct attempt *t)
+{
+    int64_t at = x->streaming ? x->first_token_ns : loop_now_ns();
+
+    if ((x->streaming && at > t->began_ns) || race_lost(x))
+        node_first_token(t->use.node, at - t->began_ns);
+}
+
 /* Ollama counts as prompt what is left of it: where that fills the window to the brim there was
  * most likely more. In its own dialect it is told to refuse such a prompt. */
 static void note_cut_prompt(struct exchange *x, const struct attempt *t)
@@ -145,6 +170,10 @@ static enum attempt_outcome conclude(struct exchange *x, struct attempt *t,
     case DELIVER_CANCELLED:
         x->node = t->call.sent ? n : NULL; /* nobody charges for what was never asked */
         x->answered_by = t->call.sent ? t->candidate : NULL;
+        if (race_lost(x)) {
+            write_lost(x, t);
+            return ATTEMPT_LOST;
+        }
         error_set(&x->error, ERROR_CLIENT_GONE, "the client left before its answer was complete");
         break;
     case DELIVER_CUT:
@@ -203,10 +232,11 @@ enum attempt_outcome attempt_node(struct exchange *x, const struct plan_candidat
 
     x->error.code = ERROR_NONE;
     enum deliver_result result = ask(x, &t) ? receive(x, &t) : DELIVER_FAILED;
+    if (result == DELIVER_DONE && !race_claim(x))
+        result = DELIVER_CANCELLED;
     if (x->error.code == ERROR_CANCELLED)
         result = DELIVER_CANCELLED;
-    if (x->streaming && x->first_token_ns > t.began_ns)
-        node_first_token(node, x->first_token_ns - t.began_ns);
+    tell_first_token(x, &t);
     enum attempt_outcome outcome = conclude(x, &t, result);
 
     http_call_end(&t.call);
@@ -215,7 +245,7 @@ enum attempt_outcome attempt_node(struct exchange *x, const struct plan_candidat
     int64_t share_ns = node_end(&t.use, tokens);
     if (x->node == node)
         x->share_ns = share_ns;
-    if (outcome == ATTEMPT_NEXT || outcome == ATTEMPT_NEXT_MODEL)
+    if (outcome == ATTEMPT_NEXT || outcome == ATTEMPT_NEXT_MODEL || outcome == ATTEMPT_LOST)
         arena_free(t.arena); /* an answer's bytes may still be held in it */
     return outcome;
 }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "gateway/exchange.h"
 #include "gateway/heads.h"
+#include "gateway/race.h"
 #include "gateway/translate.h"
 #include "http/lines.h"
 #include "http/sse.h"
@@ -290,6 +291,8 @@ static bool send_events(struct relay *r)
     if (!x->streaming) {
         if (!(r->seen & (LLM_EVENT_CONTENT | LLM_EVENT_FINISH)))
             return true;
+        if (!race_claim(x))
+            return false;
         keep_upstream_heads(x, &r->call->head, r->asked);
         head = deliver_head(x, 200, llm_dialect(x->dialect)->content_type(true), SIZE_MAX);
         if (head.n == 0)

@@ -39,6 +39,7 @@ struct exchange {
     const struct mask_map *mask;   /* of the attempt: what was masked in its request; or NULL */
     struct answer *turn; /* of a conversation, to be kept with its answer; NULL: not to be */
     struct plan *plan;
+    struct race_runner *runner;  /* of one of two attempts at the same time (race.h); or NULL */
     struct screening *screening; /* what of it is sensitive; NULL: not looked through */
 
     /* how it went */
@@ -92,6 +93,8 @@ bool exchange_account(struct exchange *x) MUST_CHECK;
 /* What an answer with this usage cost, nano-dollars; `share_ns` of the node, for one inside. */
 int64_t account_cost(const struct exchange *x, const struct plan_candidate *answered_by,
                      const struct llm_usage *usage, int64_t share_ns);
+/* The usage that was reported, or Weir's own count of what came. */
+struct llm_usage account_usage(const struct exchange *x);
 /* keep.c: an answer that a later request may go on from. */
 void exchange_keep(struct exchange *x);
 /* release.c: the last bytes of the answer, or the error. */

@@ -10,6 +10,7 @@
 #include "fleet/duties.h"
 #include "fleet/probe.h"
 #include "gateway/answers.h"
+#include "gateway/hedge_budget.h"
 #include "gateway/stats.h"
 #include "inspect/inspect.h"
 #include "ledger/ledger.h"
@@ -31,6 +32,7 @@ struct gateway {
     struct duties *duties;           /* loop 0 only */
     struct anchor_hook *anchor_hook; /* NULL: none */
     struct stats stats;
+    struct hedge_budget hedge_budget;
     struct answers answers;
     struct affinity *affinity;
     atomic_bool draining;

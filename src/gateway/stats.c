@@ -100,6 +100,11 @@ void stats_record(struct stats *s, const struct ledger_record *r)
     observe(&b->first_token, r->first_token_us);
 }
 
+void stats_hedged(struct stats *s, enum hedge_outcome outcome)
+{
+    add(&s->hedges[outcome], 1);
+}
+
 void stats_screened(struct stats *s, enum plan_scan scan, uint32_t classes)
 {
     add(&s->by_scan[scan], 1);

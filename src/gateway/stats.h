@@ -44,6 +44,14 @@ struct stats_backend {
     struct stats_histogram duration, first_token;
 };
 
+/* How a second attempt of hedge.h ended. */
+enum hedge_outcome {
+    HEDGE_WON,    /* it answered */
+    HEDGE_LOST,   /* the first one was faster after all */
+    HEDGE_FAILED, /* neither: it failed itself, or the client left both */
+};
+#define HEDGE_OUTCOMES 3
+
 struct stats {
     struct stats_backend backends[STATS_MAX_BACKENDS];
     atomic_uint n_backends;
@@ -52,6 +60,7 @@ struct stats {
     _Atomic(uint64_t) retries[STATS_RETRIES], retry_exhausted;
     _Atomic(int64_t) exhausted_told_ns; /* when the log was told last */
     _Atomic(uint64_t) prompts_cut;      /* answers whose prompt filled the window to the brim */
+    _Atomic(uint64_t) hedges[HEDGE_OUTCOMES];
     _Atomic(uint64_t) by_task[TASK_COUNT];
     _Atomic(uint64_t) by_scan[PLAN_SCANS];    /* requests that were looked through, by outcome */
     _Atomic(uint64_t) by_class[DATA_CLASSES]; /* requests that hold data of the class */
@@ -61,5 +70,7 @@ struct stats {
 void stats_record(struct stats *s, const struct ledger_record *r);
 /* Books a failed attempt. */
 void stats_attempt_failed(struct stats *s, struct view backend, enum side side);
+/* Books a second attempt. */
+void stats_hedged(struct stats *s, enum hedge_outcome outcome);
 /* Books what a scan came to; `classes`: a bit for each class that was found. */
 void stats_screened(struct stats *s, enum plan_scan scan, uint32_t classes);

@@ -77,6 +77,8 @@ static void test_defaults(void **state)
     assert_int_equal(c->breaker.failures, 3);
     assert_int_equal(c->breaker.open_ms, 10000);
     assert_int_equal(c->probe_interval_ms, 5000);
+    assert_true(c->hedge_share == 0); /* off */
+    assert_int_equal(c->hedge_after_min_ms, 100);
     expect(c->ledger_path, "weir.db");
     assert_int_equal(c->ledger_sync, LEDGER_SYNC_NORMAL);
     assert_true(c->ledger_required);

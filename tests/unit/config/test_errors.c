@@ -167,7 +167,7 @@ static const struct wrong shape[] = {
     {"xyzzy: 1\n", "weir.yaml:1:1: unknown option 'xyzzy'",
      "known here: listen, admin, loops, zone, insecure, keys, aliases, backends, policy, "
      "perimeter, "
-     "limits, timeouts, breaker, retry, health, balance, ledger, responses, prices"},
+     "limits, timeouts, breaker, retry, health, balance, hedge, ledger, responses, prices"},
     {"limits:\n  bodi: 1MiB\n", "weir.yaml:2:3: unknown option 'bodi'", "did you mean 'body'?"},
     {"limits: 5\n", "weir.yaml:1:9: limits is a text, not a map",
      "write it as key: value, one a line"},
@@ -201,6 +201,8 @@ static const struct wrong shape[] = {
      "write a number, 1 to 1000000"},
     {"breaker: {failures: -1}\n", "weir.yaml:1:21: breaker.failures is '-1'",
      "write a number, 1 to 1000"},
+    {"hedge: {share: 2}\n", "weir.yaml:1:16: hedge.share is out of its range with '2'",
+     "write a number from 0 to 1"},
     {"ledger: {required: yes}\n", "weir.yaml:1:20: ledger.required is 'yes'",
      "write true or false"},
     {"ledger: {sync: fast}\n", "weir.yaml:1:16: ledger.sync is 'fast'", "write normal | full"},
