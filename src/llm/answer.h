@@ -27,14 +27,17 @@ enum llm_event {
     LLM_EVENT_DONE = 1 << 4,  /* the dialect's end mark */
 };
 
+struct llm_said; /* llm/said.h */
+
 struct llm_answer {
     enum llm_dialect dialect;
     struct view model; /* the name the client asked for */
     struct view id;    /* Responses: stands instead of the upstream's; empty: that one stays */
     bool hide_usage;   /* the client did not ask for the usage chunk: drop it */
     struct llm_usage usage;
-    uint64_t text_bytes; /* of completion text so far: the estimate's base when no usage comes */
-    char finish[24];     /* the last finish_reason; "" before */
+    uint64_t text_bytes;   /* of completion text so far: the estimate's base when no usage comes */
+    char finish[24];       /* the last finish_reason; "" before */
+    struct llm_said *said; /* what a stream says is kept there; NULL: nothing is */
 };
 
 /* Reads one event of a stream, its `name` (may be empty) and its data, and appends the event,

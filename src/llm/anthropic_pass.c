@@ -3,6 +3,7 @@
 #include "llm/openai_chat.h"
 #include "llm/pass.h"
 #include "llm/proof.h"
+#include "llm/said.h"
 #include "json/writer.h"
 
 static void keep_finish(struct llm_answer *answer, const struct anthropic_event *ev)
@@ -45,6 +46,36 @@ static unsigned kinds_of(const struct anthropic_event *ev)
     return ev->usage.any ? kinds | LLM_EVENT_USAGE : kinds;
 }
 
+/* Only the text of the first block is nothing but text: later ones stand behind something else. */
+static void keep_said(struct llm_said *said, struct view data, const struct anthropic_event *ev)
+{
+    const struct anthropic_block *b = &ev->block;
+
+    switch (ev->type) {
+    case ANTHROPIC_MESSAGE_START:
+        llm_said_first(said, data);
+        break;
+    case ANTHROPIC_BLOCK_START:
+        said->more |= ev->index > 0 || !json_text_eq(b->type, VIEW("text"));
+        llm_said_piece(said, b->text);
+        break;
+    case ANTHROPIC_BLOCK_DELTA:
+        said->more |= !json_text_eq(b->type, VIEW("text_delta"));
+        llm_said_piece(said, b->text);
+        break;
+    case ANTHROPIC_BLOCK_STOP:
+        said->closed = true;
+        break;
+    case ANTHROPIC_UNKNOWN:
+    case ANTHROPIC_MESSAGE_DELTA:
+    case ANTHROPIC_MESSAGE_STOP:
+    case ANTHROPIC_PING:
+    case ANTHROPIC_ERROR:
+    case ANTHROPIC_MESSAGE:
+        break;
+    }
+}
+
 bool anthropic_event_pass(struct llm_answer *answer, struct view name, struct view data,
                           struct buf *out, unsigned *ret_kinds, struct error *err)
 {
@@ -69,6 +100,8 @@ bool anthropic_event_pass(struct llm_answer *answer, struct view name, struct vi
         answer->text_bytes += ev.block.text.raw.n;
         if (kinds & LLM_EVENT_FINISH)
             keep_finish(answer, &ev);
+        if (answer->said)
+            keep_said(answer->said, data, &ev);
     }
     *ret_kinds = kinds;
     return true;

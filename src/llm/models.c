@@ -8,7 +8,7 @@
 /* What a longer name has behind it is not looked at. */
 #define MAX_NAME 256
 
-enum traits { PLAIN, REASONING, NO_CHAT };
+enum traits { PLAIN, GOES_ON, REASONING, NO_CHAT };
 
 static const struct row {
     struct view pattern;
@@ -49,6 +49,7 @@ struct llm_model_facts llm_model_facts(struct view model)
             .known = true,
             .max_completion_tokens = row->traits == REASONING,
             .drop_sampling = row->traits == REASONING,
+            .goes_on = row->traits == GOES_ON,
             .no_chat = row->traits == NO_CHAT,
         };
     }

@@ -13,6 +13,7 @@ struct llm_model_facts {
     bool max_completion_tokens; /* refuses max_tokens */
     bool drop_sampling;         /* refuses temperature and top_p */
     bool no_chat;               /* answers no chat; one that embeds has ABILITY_EMBEDDINGS */
+    bool goes_on;               /* with the assistant's last turn, where a request ends with one */
 };
 
 /* The first row whose pattern (`*` stands for anything) matches the name, without the part before

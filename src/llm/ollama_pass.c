@@ -1,6 +1,8 @@
 /* Ollama on both sides: only the model's name is replaced. */
 #include "llm/ollama.h"
 
+#include "llm/said.h"
+
 static void keep(struct llm_answer *answer, const struct ollama_line *line)
 {
     answer->text_bytes += line->content.raw.n + line->thinking.raw.n + line->calls.n;
@@ -12,6 +14,13 @@ static void keep(struct llm_answer *answer, const struct ollama_line *line)
         memcpy(answer->finish, reason.p, reason.n);
         answer->finish[reason.n] = '\0';
     }
+}
+
+static void keep_said(struct llm_said *said, struct view data, const struct ollama_line *line)
+{
+    llm_said_first(said, data);
+    llm_said_piece(said, line->content);
+    said->more |= line->thinking.raw.n || line->calls.n || line->logprobs.n;
 }
 
 static unsigned kinds_of(const struct ollama_line *line)
@@ -50,6 +59,8 @@ bool ollama_event_pass(struct llm_answer *answer, struct view name, struct view 
         return error_set(err, ERROR_NO_MEMORY,
                          "A line of the answer does not fit into the client's buffer.");
     keep(answer, &line);
+    if (answer->said)
+        keep_said(answer->said, data, &line);
     *ret_kinds = kinds_of(&line);
     return true;
 }

@@ -42,6 +42,8 @@ struct openai_chat_chunk {
     uint64_t text_bytes;
     char finish[24];
     struct llm_span model_value, usage_member;
+    struct json_text content; /* of a stream's delta */
+    bool more;                /* it says something else than that */
 };
 
 /* `part` names the member of a choice that holds its text: "delta" or "message". False when it is

@@ -1,5 +1,6 @@
 #include "llm/openai_chat.h"
 #include "llm/pass.h"
+#include "llm/said.h"
 #include "json/writer.h"
 
 #define MAX_PIECES 5
@@ -46,6 +47,14 @@ static void keep(struct llm_answer *answer, const struct openai_chat_chunk *chun
     if (chunk->events & LLM_EVENT_FINISH)
         memcpy(answer->finish, chunk->finish, sizeof(answer->finish));
     answer->text_bytes += chunk->text_bytes;
+}
+
+static void keep_said(struct llm_said *said, struct view data,
+                      const struct openai_chat_chunk *chunk)
+{
+    llm_said_first(said, data);
+    llm_said_piece(said, chunk->content);
+    said->more |= chunk->more;
 }
 
 static void append_event(const struct llm_answer *answer, struct view data,
@@ -100,6 +109,8 @@ bool openai_chat_event_pass(struct llm_answer *answer, struct view name, struct 
         return error_set(err, ERROR_NO_MEMORY,
                          "An event of the answer does not fit into the client's buffer.");
     keep(answer, &chunk);
+    if (answer->said)
+        keep_said(answer->said, data, &chunk);
     *ret_events = chunk.events;
     return true;
 }

@@ -58,6 +58,7 @@ static void read_tool_calls(struct chunk_reader *x)
     json_array_begin(r, &calls);
     while (json_array_next(r, &calls)) {
         x->chunk.events |= LLM_EVENT_CONTENT;
+        x->chunk.more = true;
         if (json_peek(r) != JSON_OBJECT) {
             json_skip(r);
             continue;
@@ -78,6 +79,7 @@ static void read_part(struct chunk_reader *x)
     struct json_reader *r = &x->r;
     struct json_object o;
     size_t text = 0, reasoning = 0, n;
+    struct json_text content = {.escaped = false};
 
     if (json_peek(r) != JSON_OBJECT) {
         json_skip(r);
@@ -85,7 +87,9 @@ static void read_part(struct chunk_reader *x)
     }
     json_object_begin(r, &o);
     while (json_object_next(r, &o)) {
-        if (json_key_is(&o, "content") || json_key_is(&o, "refusal")) {
+        if (json_key_is(&o, "content") && json_peek(r) == JSON_STRING) {
+            json_string(r, &content);
+        } else if (json_key_is(&o, "content") || json_key_is(&o, "refusal")) {
             text += take_text(r);
         } else if (json_key_is(&o, "reasoning") || json_key_is(&o, "reasoning_content")) {
             n = take_text(r); /* some engines send both, with the same text */
@@ -93,16 +97,24 @@ static void read_part(struct chunk_reader *x)
         } else if (json_key_is(&o, "tool_calls")) {
             read_tool_calls(x);
         } else if (json_key_is(&o, "function_call")) {
-            if (json_peek(r) == JSON_OBJECT)
+            if (json_peek(r) == JSON_OBJECT) {
                 x->chunk.events |= LLM_EVENT_CONTENT;
+                x->chunk.more = true;
+            }
             text += take_function(r);
         } else if (json_key_is(&o, "audio")) {
-            if (take_text(r) > 0)
+            if (take_text(r) > 0) {
                 x->chunk.events |= LLM_EVENT_CONTENT;
+                x->chunk.more = true;
+            }
         } else {
             json_skip(r);
         }
     }
+    x->chunk.more |= text + reasoning > 0 || x->chunk.content.raw.n > 0;
+    if (content.raw.n > 0)
+        x->chunk.content = content;
+    text += content.raw.n;
     if (text + reasoning > 0)
         x->chunk.events |= LLM_EVENT_CONTENT;
     x->chunk.text_bytes += text + reasoning;

@@ -3,7 +3,7 @@
 #include "llm/openai_chat.h"
 #include "json/writer.h"
 
-#define MAX_EDITS 5
+#define MAX_EDITS 6
 
 struct edit {
     struct llm_span span; /* n == 0: an insertion before `at` */
@@ -184,6 +184,10 @@ bool openai_chat_request_pass(const struct llm_request *request, const struct ll
         drop_member(&e, request->temperature_member, VIEW("temperature dropped"));
         drop_member(&e, request->top_p_member, VIEW("top_p dropped"));
     }
+    if (rewrite->goes_on)
+        add_edit(&e, (struct edit){.span = {inside(request->body, 0), 0},
+                                   .text = VIEW("\"continue_final_message\":true,"
+                                                "\"add_generation_prompt\":false,")});
     struct view notes = e.notes_n ? arena_dup(a, view_of(e.notes, e.notes_n)) : VIEW("");
     if (e.notes_n && !notes.n)
         return error_set(err, ERROR_NO_MEMORY,

@@ -465,6 +465,10 @@ bool openai_chat_request_write(const struct llm_neutral *request, const struct l
     put_raw_member(&x, VIEW("metadata"), request->metadata);
     put_tier(&x);
     put_stream(&x, rewrite->add_usage);
+    if (rewrite->goes_on) {
+        json_put_member_bool(&x.w, VIEW("continue_final_message"), true);
+        json_put_member_bool(&x.w, VIEW("add_generation_prompt"), false);
+    }
     json_put_close(&x.w);
     note_drops(&x);
     return buf_ok(out) || error_set(err, ERROR_NO_MEMORY,

@@ -83,9 +83,11 @@ struct llm_rewrite {
     bool drop_sampling;         /* the model refuses temperature and top_p: remove them */
     /* The engine passes over max_completion_tokens without a word (Ollama's /v1): the reverse. */
     bool max_tokens;
+    /* The last turn is the assistant's, to be gone on with (prefill.h). */
+    bool goes_on;
 };
 
-#define LLM_BODY_PIECES 12
+#define LLM_BODY_PIECES 14
 
 /* A body in pieces: views into the client's body and into the arena, to be written in order. */
 struct llm_body {

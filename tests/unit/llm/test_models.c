@@ -29,8 +29,13 @@ static void test_facts(void **state)
         {"ft:gpt-4o-mini:acme::x1", {128000, T | I | S, true, false, false, false}},
         {"gpt-4.1-nano", {1047576, T | I | S, true, false, false, false}},
         {"gpt-4", {8192, T, true, false, false, false}},
-        {"claude-3-5-sonnet-20241022", {200000, T | I, true, false, false, false}},
-        {"claude-opus-4-5", {200000, T | I, true, false, false, false}},
+        {"claude-3-5-sonnet-20241022", {200000, T | I, true, .goes_on = true}},
+        {"claude-opus-4-20250514", {200000, T | I, true, .goes_on = true}},
+        {"claude-opus-4-1", {200000, T | I, true, .goes_on = true}},
+        {"claude-opus-4-5", {200000, T | I, true, .goes_on = true}},
+        {"claude-haiku-4-5-20251001", {200000, T | I, true, .goes_on = true}},
+        {"claude-opus-4-6", {1000000, T | I, true, false, false, false}},
+        {"claude-opus-4-10", {200000, T | I, true, false, false, false}},
         {"claude-sonnet-5", {1000000, T | I, true, false, false, false}},
         {"llama3.1:8b", {131072, T | S, true, false, false, false}},
         {"meta-llama/Llama-3.1-8B-Instruct", {131072, T | S, true, false, false, false}},
@@ -64,7 +69,8 @@ static void test_facts(void **state)
         const struct llm_model_facts *want = &rows[i].want;
         if (got.window != want->window || got.abilities != want->abilities ||
             got.known != want->known || got.max_completion_tokens != want->max_completion_tokens ||
-            got.drop_sampling != want->drop_sampling || got.no_chat != want->no_chat)
+            got.drop_sampling != want->drop_sampling || got.no_chat != want->no_chat ||
+            got.goes_on != want->goes_on)
             fail_msg("%s: window %u, abilities %u", rows[i].name, got.window, got.abilities);
     }
 }
