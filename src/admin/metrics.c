@@ -250,9 +250,11 @@ void metrics_write(struct gateway *g, struct buf *out)
     one(out, "weir_cancelled_total", "counter", "Clients that left.", (double)get(&s->cancelled));
     one(out, "weir_failovers_total", "counter", "Steps to the next candidate.",
         (double)get(&s->failovers));
-    one(out, "weir_cut_streams_total", "counter", "Streams that broke after their first byte.",
+    one(out, "weir_cut_streams_total", "counter", "Streams that the client saw break.",
         (double)get(&s->cut_streams));
     write_hedges(out, s);
+    one(out, "weir_continued_total", "counter", "Breaks that another node went on behind.",
+        (double)get(&s->continued));
     family(out, "weir_task_total", "counter", "Requests by task.");
     for (unsigned i = 0; i < TASK_COUNT; i++)
         buf_printf(out, "weir_task_total{task=\"%s\"} %llu\n", task_name((enum task_kind)i),

@@ -103,6 +103,9 @@ struct config_discover {
     int64_t interval_ms;
 };
 
+/* An option that may be left unsaid. */
+enum config_said { CONFIG_UNSAID, CONFIG_YES, CONFIG_NO };
+
 struct config_backend {
     struct view name;
     enum side side;
@@ -118,6 +121,8 @@ struct config_backend {
     struct view ca_file;   /* PEM bundle instead of the system's trust store; may be empty */
     const struct network *networks; /* inside: in one of them every peer must lie; else none */
     unsigned n_networks;
+    /* It goes on with an assistant's last turn; unsaid: by its engine. */
+    enum config_said continues;
     size_t memory; /* of one node's GPUs together; 0: not given */
     int64_t connect_ms, first_token_ms, between_tokens_ms, total_ms;
     int64_t
@@ -193,6 +198,7 @@ struct config_rule {
     bool sets_modes;
     uint8_t modes[DATA_CLASSES]; /* enum data_mode, all of them */
     bool strict;                 /* the strict profile */
+    enum config_said continues;  /* streams that break; the first rule that says so counts */
 };
 
 struct config_policy {
@@ -297,6 +303,8 @@ struct config {
     /* hedging */
     double hedge_share; /* of the streams; 0: off */
     int64_t hedge_after_min_ms;
+
+    bool continue_streams; /* those that break, with another node */
 
     /* ledger */
     struct view ledger_path;

@@ -282,13 +282,14 @@ static bool read_rule(struct load *l, const struct tree_node *node, struct confi
     if (rule->strict && !rule->sets_modes)
         return load_fail(l, node, "add sensitive: {DEFAULT: local}, or what is to happen",
                          "strict without sensitive does nothing");
-    if (!rule->sets_placement && !rule->sets_task && !rule->sets_modes)
+    bool places = rule->sets_placement || rule->sets_task;
+    if (!places && !rule->sets_modes && !rule->continues)
         return load_fail(l, node, "add go: inside (or another placement), task: or sensitive: ...",
                          "the rule does nothing");
     if (rule->name.n == 0)
         rule->name = arena_printf(l->config->arena, "rule %u", number);
     const struct tree_node *when = tree_find(node, "when");
-    if ((!when || when->count == 0) && node->next && !rule->sets_modes)
+    if ((!when || when->count == 0) && node->next && places && !rule->sets_modes)
         load_warn(l, node, "this rule has no condition, so no rule below it is ever looked at");
     return true;
 }

@@ -430,3 +430,13 @@ struct node *fleet_pick(struct fleet *f, const struct fleet_wish *wish, struct f
     tried->bits[i / 64] |= UINT64_C(1) << (i % 64);
     return b->nodes[i].node;
 }
+
+void fleet_set_tried(struct fleet *f, const struct fleet_wish *wish, const struct node *node,
+                     struct fleet_tried *tried)
+{
+    const struct fleet_set *b = begin(f, wish, tried);
+
+    for (unsigned i = 0; i < b->n; i++)
+        if (b->nodes[i].node == node)
+            tried->bits[i / 64] |= UINT64_C(1) << (i % 64);
+}

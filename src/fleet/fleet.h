@@ -113,6 +113,10 @@ unsigned fleet_loading(const struct fleet *f, unsigned backend, int64_t *ret_res
 /* Some node of that backend may be asked now. */
 bool fleet_available(const struct fleet *f, unsigned backend);
 
+/* That node, where the backend has it, counts as tried. */
+void fleet_set_tried(struct fleet *f, const struct fleet_wish *wish, const struct node *node,
+                     struct fleet_tried *tried);
+
 /* The earliest time (monotonic) at which a node of that backend that only asked us to wait may be
  * asked; TIMER_NEVER when there is none. */
 int64_t fleet_retry_at(const struct fleet *f, unsigned backend);

@@ -1,6 +1,7 @@
 /* The record of an exchange: tokens, money, decision, outcome. Runs in every case. */
 #include "base/clock.h"
 #include "economics/prices.h"
+#include "gateway/continue.h"
 #include "gateway/evidence.h"
 #include "gateway/log.h"
 #include "llm/models.h"
@@ -84,7 +85,7 @@ int64_t account_cost(const struct exchange *x, const struct plan_candidate *answ
                                              : inside_cost(x, answered_by->backend, share_ns);
 }
 
-/* With the steps before it, where a request was split. */
+/* With the steps before it, where a request was split, and the parts of a stream that broke. */
 static int64_t whole_cost(const struct exchange *x, const struct llm_usage *usage)
 {
     int64_t cost = account_cost(x, x->answered_by, usage, x->share_ns);
@@ -154,6 +155,8 @@ struct llm_usage account_usage(const struct exchange *x)
     if (!u.reported) {
         u.input = x->facts.tokens_by_family[tokens_family(x->answered_by->model)];
         u.output = tokens_estimate_bytes(x->answer.text_bytes);
+        if (continue_going(x))
+            u.input += x->continuation->earlier.output;
     }
     return u;
 }
@@ -162,8 +165,10 @@ struct llm_usage account_usage(const struct exchange *x)
 
 static void fill_answer(struct exchange *x, struct ledger_record *r)
 {
-    struct llm_usage u = account_usage(x);
+    struct llm_usage last = account_usage(x), u = last;
 
+    if (continue_going(x))
+        u = continue_whole(x->continuation, &last);
     r->side = (int)x->answered_by->side;
     r->backend = x->answered_by->backend_name;
     r->node = x->node->text;
@@ -172,8 +177,8 @@ static void fill_answer(struct exchange *x, struct ledger_record *r)
     r->tokens_out = u.output;
     r->tokens_cached = u.cached;
     r->tokens_reasoning = u.reasoning;
-    r->tokens_estimated = !u.reported;
-    r->cost_nano = whole_cost(x, &u);
+    r->tokens_estimated = !u.reported || continue_going(x); /* a part that broke told nothing */
+    r->cost_nano = whole_cost(x, &last);
     other_side(x, &u, r);
 }
 
@@ -193,7 +198,7 @@ static struct view plan_json(struct exchange *x)
 static struct view attempts_json(struct exchange *x)
 {
     bool plain = x->n_attempts == 1 && x->answered_by && x->error.code == ERROR_NONE &&
-                 x->status == x->upstream_status;
+                 x->status == x->upstream_status && !continue_going(x);
 
     if (x->n_attempts == 0 || plain)
         return VIEW_NONE;
@@ -216,6 +221,16 @@ static int status_of_error(const struct exchange *x)
     return error_info(x->error.code)->http_status;
 }
 
+static struct view notes_of(struct exchange *x)
+{
+    if (!continue_going(x))
+        return x->notes;
+    bool continued = x->n_attempts > 1 && x->error.code == ERROR_NONE;
+    return arena_printf(x->arena, "%.*s%s%s after %zu bytes", VIEW_ARG(x->notes),
+                        x->notes.n ? ", " : "", continued ? "continued" : "broke",
+                        x->continuation->at);
+}
+
 bool exchange_account(struct exchange *x)
 {
     bool failed = x->error.code != ERROR_NONE;
@@ -231,7 +246,7 @@ bool exchange_account(struct exchange *x)
         .dialect = view_str(dialect_name(x->dialect)),
         .plan = plan_json(x),
         .attempts = attempts_json(x),
-        .notes = x->notes,
+        .notes = notes_of(x),
         .side = -1,
         .stream = x->request.stream,
         .status = x->status,

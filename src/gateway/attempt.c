@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "gateway/attempts.h"
+#include "gateway/continue.h"
 #include "gateway/hedge.h"
 #include "gateway/rounds.h"
 #include "gateway/screen.h"
@@ -21,14 +22,14 @@ static enum attempt_outcome attempt_all(struct exchange *x, struct rounds *round
     for (unsigned i = 0; i < x->plan->n_candidates; i++) {
         const struct plan_candidate *c = &x->plan->candidates[i];
         struct node *node;
-        if (x->too_long & (UINT32_C(1) << i))
+        if (x->too_long & (UINT32_C(1) << i) || (continue_going(x) && !continue_fits(x, c)))
             continue;
         enum screen_verdict verdict = c->leaves ? screen_verdict(x) : SCREEN_PASS;
         if (verdict == SCREEN_END)
             return ATTEMPT_FINAL;
-        if (verdict == SCREEN_SPLIT && !split_run(x, c))
+        if (verdict == SCREEN_SPLIT && !continue_going(x) && !split_run(x, c))
             return ATTEMPT_FINAL;
-        if (verdict != SCREEN_PASS)
+        if (verdict != SCREEN_PASS || (continue_going(x) && !continue_may_leave(x, c)))
             continue;
         struct fleet_wish wish = {.backend = c->backend,
                                   .model = c->model,
@@ -85,6 +86,54 @@ static bool nobody_left(struct exchange *x, const struct rounds *rounds)
     return error_hint(&x->error, "Try again later; `weir check` says which backends answer.");
 }
 
+/* The candidates in turn, and in the first round those too whose breakers are open. */
+static enum attempt_outcome attempt_round(struct exchange *x, struct rounds *rounds,
+                                          struct fleet_tried *tried)
+{
+    enum attempt_outcome outcome = attempt_all(x, rounds, tried, false);
+
+    return outcome == ATTEMPT_NEXT && rounds->over == 0 ? attempt_all(x, rounds, tried, true)
+                                                        : outcome;
+}
+
+static void set_tried(struct exchange *x, struct fleet_tried *tried)
+{
+    for (unsigned i = 0; i < x->plan->n_candidates; i++) {
+        struct fleet_wish wish = {.backend = x->plan->candidates[i].backend, .arena = x->arena};
+        fleet_set_tried(x->fleet, &wish, x->node, &tried[i]);
+    }
+}
+
+/* A stream that broke goes on with somebody else, as often as it must: first with those that have
+ * not broken it, then with all but the last one, as long as more is said or a pause may help. */
+static bool go_on(struct exchange *x)
+{
+    struct fleet_tried tried[PLAN_MAX_CANDIDATES] = {0};
+    enum attempt_outcome outcome = ATTEMPT_BROKEN;
+    bool progress = false, more;
+
+    while (outcome == ATTEMPT_BROKEN) {
+        struct rounds rounds = {.again_ns = TIMER_NEVER};
+        enum continue_step step = continue_begin(x, &more);
+        if (step == CONTINUE_ENDED)
+            return true;
+        if (step == CONTINUE_NOT)
+            break;
+        progress |= more;
+        x->may_pass = RETRY_FAILED;
+        set_tried(x, tried);
+        outcome = attempt_round(x, &rounds, tried);
+        while (outcome == ATTEMPT_NEXT &&
+               (progress || (x->may_pass != RETRY_FAILED && rounds_again(x, &rounds)))) {
+            progress = false;
+            memset(tried, 0, sizeof(tried));
+            set_tried(x, tried);
+            outcome = attempt_round(x, &rounds, tried);
+        }
+    }
+    return outcome == ATTEMPT_ANSWERED || continue_gave_up(x);
+}
+
 bool exchange_attempt(struct exchange *x)
 {
     struct rounds rounds = {.again_ns = TIMER_NEVER};
@@ -95,11 +144,11 @@ bool exchange_attempt(struct exchange *x)
     fleet_count_request(x->fleet);
     for (;;) {
         struct fleet_tried tried[PLAN_MAX_CANDIDATES] = {0};
-        enum attempt_outcome outcome = attempt_all(x, &rounds, tried, false);
-        if (outcome == ATTEMPT_NEXT && rounds.over == 0)
-            outcome = attempt_all(x, &rounds, tried, true);
+        enum attempt_outcome outcome = attempt_round(x, &rounds, tried);
         if (outcome == ATTEMPT_ANSWERED)
             return true;
+        if (outcome == ATTEMPT_BROKEN)
+            return go_on(x);
         if (outcome == ATTEMPT_FINAL)
             return x->error.code != ERROR_NONE ? false : nobody_left(x, &rounds);
         if (x->n_attempts >= ATTEMPTS_MAX || !rounds_again(x, &rounds))

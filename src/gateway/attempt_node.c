@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "gateway/attempts.h"
 #include "gateway/blame.h"
+#include "gateway/continue.h"
 #include "gateway/log.h"
 #include "gateway/race.h"
 #include "gateway/rounds.h"
@@ -25,7 +26,11 @@ struct attempt {
 
 static bool ask(struct exchange *x, struct attempt *t)
 {
-    struct llm_request *worded = screen_request(x, t->candidate->leaves);
+    bool goes_on = continue_has_turn(x);
+    struct llm_request *worded = continue_going(x) ? continue_request(x, t->candidate)
+                                                   : screen_request(x, t->candidate->leaves);
+    if (!worded)
+        return false;
     struct llm_rewrite rewrite = translate_rewrite(worded, t->backend, t->candidate->model);
     int64_t connect_ns = t->began_ns + t->backend->connect_ms * NS_PER_MS;
     int64_t first_ns =
@@ -42,9 +47,12 @@ static bool ask(struct exchange *x, struct attempt *t)
     if (!llm_asked_in(worded->dialect, t->backend->dialect, t->backend->engine, &t->asked))
         return error_set(&x->error, ERROR_INTERNAL, "the plan has a backend that cannot be asked");
     send.asked = t->asked;
+    rewrite.goes_on = goes_on;
     x->mask = screen_mask(x, t->candidate->leaves);
-    return translate_request(x, worded, t->asked, &rewrite, t->arena, &send.body) &&
-           send_request(x, &send, t->arena, &t->call);
+    bool ok = translate_request(x, worded, t->asked, &rewrite, t->arena, &send.body) &&
+              (!goes_on || t->asked != LLM_OLLAMA || continue_render(x, &send, t->arena));
+    t->asked = send.asked;
+    return ok && send_request(x, &send, t->arena, &t->call);
 }
 
 /* ---- the answer ----------------------------------------------------------------------------- */
@@ -77,6 +85,8 @@ static enum deliver_result receive(struct exchange *x, struct attempt *t)
                   VIEW_ARG(t->candidate->backend_name), status);
         return DELIVER_FAILED;
     }
+    if (status != 200 && continue_going(x))
+        return continue_refused(x, t->candidate, &t->call, t->deadline_ns, t->arena);
     x->answer = (struct llm_answer){.dialect = x->request.dialect,
                                     .model = x->request.model,
                                     .id = x->turn ? x->turn->id : VIEW_NONE,
@@ -93,19 +103,23 @@ static enum deliver_result receive(struct exchange *x, struct attempt *t)
         error_set(&x->error, ERROR_UPSTREAM_PROTOCOL, "a stream was asked for and none came");
         return DELIVER_FAILED;
     }
+    if (!continue_going(x))
+        continue_listen(x, t->asked, t->use.node);
     return deliver_stream(x, &t->call, t->asked, t->backend->between_tokens_ms * NS_PER_MS,
                           t->began_ns + t->backend->first_token_ms * NS_PER_MS, t->deadline_ns);
 }
 
 /* ---- one attempt ---------------------------------------------------------------------------- */
 
-static void write_attempt(struct exchange *x, const struct attempt *t, struct view outcome)
+static void write_attempt(struct exchange *x, const struct attempt *t, struct view outcome,
+                          const struct llm_usage *usage)
 {
     attempts_add(x, &(struct attempt_note){.candidate = t->candidate,
                                            .node = t->use.node,
                                            .outcome = outcome,
                                            .ms = (loop_now_ns() - t->began_ns) / NS_PER_MS,
-                                           .status = t->call.head.status});
+                                           .status = t->call.head.status,
+                                           .usage = usage});
 }
 
 /* Its tokens stand here, because the record's own are the winner's. */
@@ -155,21 +169,26 @@ static enum attempt_outcome conclude(struct exchange *x, struct attempt *t,
                                      enum deliver_result result)
 {
     struct node *n = t->use.node;
+    const struct llm_usage *used = NULL;
 
     switch (result) {
     case DELIVER_DONE:
         x->error.code = ERROR_NONE; /* what a retry overcame is no error */
+        if (continue_going(x))
+            continue_went_on(x);
         if (node_answered(n, &x->config->breaker, streamed_after_ns(x, t)))
             log_node_slow(n);
         x->node = n;
         x->answered_by = t->candidate;
         x->peer = t->call.peer;
         note_cut_prompt(x, t);
-        write_attempt(x, t, x->outcome);
+        write_attempt(x, t, x->outcome, continue_going(x) ? &x->answer.usage : NULL);
         return ATTEMPT_ANSWERED;
     case DELIVER_CANCELLED:
-        x->node = t->call.sent ? n : NULL; /* nobody charges for what was never asked */
-        x->answered_by = t->call.sent ? t->candidate : NULL;
+        if (t->call.sent || !continue_going(x)) {
+            x->node = t->call.sent ? n : NULL; /* nobody charges for what was never asked */
+            x->answered_by = t->call.sent ? t->candidate : NULL;
+        }
         if (race_lost(x)) {
             write_lost(x, t);
             return ATTEMPT_LOST;
@@ -179,11 +198,11 @@ static enum attempt_outcome conclude(struct exchange *x, struct attempt *t,
     case DELIVER_CUT:
         x->node = n;
         x->answered_by = t->candidate;
-        atomic_fetch_add_explicit(&x->gateway->stats.cut_streams, 1, memory_order_relaxed);
+        used = continue_part(x, t->candidate);
         break;
     case DELIVER_TOO_LONG: /* nothing is wrong with the node */
         (void)node_answered(n, &x->config->breaker, 0);
-        write_attempt(x, t, view_str(error_info(ERROR_PROMPT_TOO_LONG)->wire));
+        write_attempt(x, t, view_str(error_info(ERROR_PROMPT_TOO_LONG)->wire), NULL);
         if (windows_wider_node(x, t->candidate, n)) {
             windows_exceeded(x, t->candidate, n);
             return ATTEMPT_NEXT;
@@ -193,7 +212,7 @@ static enum attempt_outcome conclude(struct exchange *x, struct attempt *t,
     case DELIVER_FAILED:
         break;
     }
-    write_attempt(x, t, view_str(error_info(x->error.code)->wire));
+    write_attempt(x, t, view_str(error_info(x->error.code)->wire), used);
     if (result == DELIVER_CANCELLED)
         return ATTEMPT_FINAL;
     if (x->error.code == ERROR_GATE) /* says nothing about the backend */
@@ -206,7 +225,11 @@ static enum attempt_outcome conclude(struct exchange *x, struct attempt *t,
     x->retry_after_ms = t->retry_after_ms;
     enum blame blame = blame_failure(x, n, t->call.head.status, t->retry_after_ms);
     if (result != DELIVER_FAILED)
-        return ATTEMPT_FINAL;
+        return ATTEMPT_BROKEN;
+    if (x->error.code == ERROR_NOT_CONTINUED) {
+        continue_unable(x, t->candidate);
+        return ATTEMPT_NEXT_MODEL;
+    }
     rounds_note_failure(x, t->call.head.status, t->retry_after_ms);
     return blame == BLAME_KEY ? ATTEMPT_NEXT_MODEL : ATTEMPT_NEXT; /* its nodes share the key */
 }

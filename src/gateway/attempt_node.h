@@ -7,6 +7,7 @@ enum attempt_outcome {
     ATTEMPT_ANSWERED,
     ATTEMPT_NEXT,       /* another node may be asked, of this candidate or the next one */
     ATTEMPT_NEXT_MODEL, /* only another candidate may */
+    ATTEMPT_BROKEN,     /* its stream broke after the client got its first bytes */
     ATTEMPT_LOST,       /* of two at the same time the other one answers (race.h) */
     ATTEMPT_FINAL,      /* nobody else is asked; x->error says why, if the client is to be told */
 };

@@ -4,6 +4,8 @@
 
 static enum blame blame_by(const struct error *why, int status)
 {
+    if (why->code == ERROR_NOT_CONTINUED)
+        return BLAME_REQUEST;
     if (why->code != ERROR_UPSTREAM_STATUS)
         return BLAME_NODE;
     switch (status) {

@@ -6,7 +6,7 @@
  * exchange_release(), which sends them when the record is in the ledger.
  */
 #include "base/clock.h"
-#include "gateway/exchange.h"
+#include "gateway/continue.h"
 #include "gateway/heads.h"
 #include "gateway/race.h"
 #include "gateway/translate.h"
@@ -237,6 +237,8 @@ static bool take_events(struct relay *r, struct view bytes)
         if (r->scratch)
             arena_reset(r->scratch);
         r->seen |= kinds;
+        if (x->continuation && x->continuation->anew)
+            return error_set(&x->error, ERROR_NOT_CONTINUED, "it began its answer anew");
         if (!ok || kinds & LLM_EVENT_ERROR)
             return false;
         if (kinds & LLM_EVENT_DONE)
@@ -266,10 +268,13 @@ static struct view chunk_size(char *text, size_t n)
     return view_of(at, (size_t)(text + 16 - at));
 }
 
-/* From here on nobody else is asked: what only another attempt would need is given back, because
- * a stream may live for minutes. */
+/* What only another attempt would need is given back, because a stream may live for minutes, unless
+ * somebody may have to go on with it. */
 static void settle_down(struct exchange *x)
 {
+    task_trim_stack();
+    if (x->answer.said)
+        return;
     arena_free(x->request_arena);
     x->request_arena = NULL;
     x->body = VIEW_NONE;
@@ -277,7 +282,6 @@ static void settle_down(struct exchange *x)
     x->request.user = x->request.metadata = VIEW_NONE;
     x->request.messages = NULL;
     x->request.n_messages = 0;
-    task_trim_stack();
 }
 
 /* Sends what is ready; the head before it the first time. */
@@ -315,9 +319,8 @@ static bool send_events(struct relay *r)
     return ok;
 }
 
-/* What follows the last event: the end mark and the last chunk, held for the ledger. The mark is a
- * piece of its own. */
-static void hold_end(struct exchange *x, struct view end)
+/* The mark is a piece of its own. */
+void deliver_end(struct exchange *x, struct view end)
 {
     struct view mark = end.n ? end : llm_end_mark(x->dialect);
     bool chunked = x->head->minor >= 1, full = chunked && mark.n > 0;
@@ -345,11 +348,17 @@ static void finish_body(struct http_call *call)
         ;
 }
 
-static enum deliver_result failed(const struct exchange *x)
+/* A stream that broke behind its finish has said all; only its end is missing. */
+static enum deliver_result failed(const struct relay *r)
 {
+    struct exchange *x = r->x;
+
     if (x->error.code == ERROR_CANCELLED || x->client->failed)
         return DELIVER_CANCELLED;
-    return x->streaming ? DELIVER_CUT : DELIVER_FAILED;
+    if (!x->streaming || x->error.code == ERROR_NOT_CONTINUED)
+        return DELIVER_FAILED;
+    return r->seen & LLM_EVENT_FINISH && continue_end(x, LLM_FINISH_NONE) ? DELIVER_DONE
+                                                                          : DELIVER_CUT;
 }
 
 static enum deliver_result relay_stream(struct relay *r, int64_t between_ns, int64_t first_token_ns,
@@ -363,21 +372,21 @@ static enum deliver_result relay_stream(struct relay *r, int64_t between_ns, int
         int64_t until = patience < deadline_ns ? patience : deadline_ns;
         enum http_body_result result = http_call_read(r->call, until, &bytes, &x->error);
         if (result == HTTP_BODY_FAILED)
-            return failed(x);
+            return failed(r);
         /* A body that ended properly after its finish is whole, even without an end mark. */
         if (result == HTTP_BODY_END && (r->seen & LLM_EVENT_FINISH) &&
             r->call->head.framing != HTTP_BODY_UNTIL_CLOSE)
             break;
         if (result == HTTP_BODY_END) {
             error_set(&x->error, ERROR_UPSTREAM_CUT, "the stream ended before its end mark");
-            return failed(x);
+            return failed(r);
         }
         bool ok = take_events(r, bytes);
         int64_t before = loop_now_ns();
         /* What came in front of a failure is the client's all the same, once it gets the rest. */
         bool sent = ok || (x->streaming && buf_ok(&r->out)) ? send_events(r) : true;
         if (!ok || !sent)
-            return failed(x);
+            return failed(r);
         /* The clock between tokens stood still while the client was the slow one. */
         patience += loop_now_ns() - before;
         if (x->streaming && r->progress)
@@ -387,7 +396,7 @@ static enum deliver_result relay_stream(struct relay *r, int64_t between_ns, int
         error_set(&x->error, ERROR_UPSTREAM_CUT, "the stream ended without content");
         return DELIVER_FAILED;
     }
-    hold_end(x, buf_view(&r->end));
+    deliver_end(x, buf_view(&r->end));
     finish_body(r->call);
     return DELIVER_DONE;
 }
@@ -402,12 +411,17 @@ static bool begin_translation(struct relay *r)
 {
     struct exchange *x = r->x;
 
-    bool same = translate_passes(x, r->asked); /* then nothing is decoded */
+    bool going = continue_going(x);
+    bool same = translate_passes(x, r->asked) && !going; /* then nothing is decoded */
 
-    r->translation = arena_new_of(x->arena, struct translation);
+    r->translation = going ? x->translation : arena_new_of(x->arena, struct translation);
     r->scratch = same ? NULL : arena_new_child(x->arena);
     if (!r->translation || (!same && !r->scratch))
         return no_memory(x);
+    if (going) {
+        translate_resume(r->translation, x, r->asked, r->scratch);
+        return true;
+    }
     arena_defer(x->arena, end_translation, r->translation);
     x->translation = r->translation;
     return translate_begin(r->translation, x, r->asked, false, r->scratch);

@@ -45,7 +45,8 @@ struct exchange {
     /* how it went */
     struct error error; /* code ERROR_NONE: it was answered */
     struct llm_answer answer;
-    struct translation *translation;          /* of the attempt that streams; NULL before */
+    struct continuation *continuation; /* of a stream that somebody else can go on with; or NULL */
+    struct translation *translation;   /* of the attempt that streams; NULL before */
     const struct plan_candidate *answered_by; /* NULL: nobody */
     struct node *node;
     int64_t share_ns; /* of that node */
@@ -124,6 +125,10 @@ enum deliver_result deliver_stream(struct exchange *x, struct http_call *call,
 /* The whole body, in a buffer that lives as long as the arena. */
 bool deliver_read_whole(struct exchange *x, struct http_call *call, size_t max, int64_t deadline_ns,
                         struct arena *a, struct view *ret_body) MUST_CHECK;
+
+/* The stream ends here: what follows the last event (empty: the dialect's end mark) is held for the
+ * ledger. */
+void deliver_end(struct exchange *x, struct view end);
 
 /* An answer of the upstream that is final although it is an error: its bytes are the client's. With
  * `may_go_on` a prompt that is too long for this model is left to another one. */

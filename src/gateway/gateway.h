@@ -9,6 +9,7 @@
 #include "fleet/discover.h"
 #include "fleet/duties.h"
 #include "fleet/probe.h"
+#include "fleet/unable.h"
 #include "gateway/answers.h"
 #include "gateway/hedge_budget.h"
 #include "gateway/stats.h"
@@ -33,6 +34,7 @@ struct gateway {
     struct anchor_hook *anchor_hook; /* NULL: none */
     struct stats stats;
     struct hedge_budget hedge_budget;
+    struct unable unable; /* models that do not go on with a text */
     struct answers answers;
     struct affinity *affinity;
     atomic_bool draining;

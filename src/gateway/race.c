@@ -75,6 +75,7 @@ static struct exchange *copy_of(struct exchange *x)
     copy->sent = copy->portions = BUF_MAX(0);
     copy->n_attempts = 0;
     copy->error.code = ERROR_NONE;
+    copy->continuation = NULL; /* each keeps what it says itself */
     return copy;
 }
 

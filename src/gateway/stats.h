@@ -55,7 +55,7 @@ enum hedge_outcome {
 struct stats {
     struct stats_backend backends[STATS_MAX_BACKENDS];
     atomic_uint n_backends;
-    _Atomic(uint64_t) exchanges, refused, cancelled, failovers, cut_streams, ledger_lost,
+    _Atomic(uint64_t) exchanges, refused, cancelled, failovers, cut_streams, continued, ledger_lost,
         anchor_hook_failures;
     _Atomic(uint64_t) retries[STATS_RETRIES], retry_exhausted;
     _Atomic(int64_t) exhausted_told_ns; /* when the log was told last */

@@ -1,4 +1,4 @@
-#include "gateway/translate.h"
+#include "gateway/continue.h"
 
 #include "base/clock.h"
 #include "llm/models.h"
@@ -134,9 +134,12 @@ static bool forward(void *arg, const struct llm_ev *ev)
     t->kinds |= kind;
     if (kind & LLM_EVENT_CONTENT)
         t->answer->text_bytes += ev->text.n;
-    if (ev->kind == LLM_EV_USAGE)
-        t->answer->usage = ev->usage;
     struct llm_ev named = *ev;
+    if (ev->kind == LLM_EV_USAGE) {
+        t->answer->usage = ev->usage;
+        if (t->continuation)
+            named.usage = continue_whole(t->continuation, &ev->usage);
+    }
     if (ev->kind == LLM_EV_START && t->answer->id.n)
         named.id = t->answer->id;
     return t->client->event_write(&t->writer, &named, ev->kind == LLM_EV_END ? t->end : t->out);
@@ -145,6 +148,27 @@ static bool forward(void *arg, const struct llm_ev *ev)
 bool translate_passes(const struct exchange *x, enum llm_dialect asked)
 {
     return asked == x->dialect && !x->mask;
+}
+
+static bool begin_restoring(struct translation *t, struct exchange *x)
+{
+    t->restore = arena_new_of(x->arena, struct restore);
+    if (!t->restore)
+        return error_set(&x->error, ERROR_NO_MEMORY, "no memory to restore an answer");
+    restore_init(t->restore, x->mask, forward, t);
+    t->sink = restore_event;
+    t->sink_arg = t->restore;
+    return true;
+}
+
+/* What the upstream says is kept as it says it: with placeholders still. */
+static void begin_keeping(struct translation *t, struct continuation *c)
+{
+    c->sink = t->sink;
+    c->sink_arg = t->sink_arg;
+    t->continuation = c;
+    t->sink = continue_event;
+    t->sink_arg = c;
 }
 
 bool translate_begin(struct translation *t, struct exchange *x, enum llm_dialect asked, bool plain,
@@ -165,15 +189,19 @@ bool translate_begin(struct translation *t, struct exchange *x, enum llm_dialect
     memcpy(t->writer.id, x->answer.id.p ? x->answer.id.p : "", x->answer.id.n);
     t->sink = forward;
     t->sink_arg = t;
-    if (!x->mask)
-        return true;
-    t->restore = arena_new_of(x->arena, struct restore);
-    if (!t->restore)
-        return error_set(&x->error, ERROR_NO_MEMORY, "no memory to restore an answer");
-    restore_init(t->restore, x->mask, forward, t);
-    t->sink = restore_event;
-    t->sink_arg = t->restore;
+    if (x->mask && !begin_restoring(t, x))
+        return false;
+    if (x->answer.said)
+        begin_keeping(t, x->continuation);
     return true;
+}
+
+void translate_resume(struct translation *t, struct exchange *x, enum llm_dialect asked,
+                      struct arena *attempt)
+{
+    t->upstream = llm_dialect(asked);
+    t->reader = (struct llm_reader){.dialect = asked, .arena = attempt};
+    continue_join(x);
 }
 
 void translate_done(struct translation *t)

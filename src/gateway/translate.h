@@ -16,8 +16,9 @@ struct translation {
     bool lines;
     struct llm_reader reader;
     struct llm_writer writer;
-    struct restore *restore; /* of a masked exchange, between the two; else NULL */
-    llm_sink *sink;          /* of the reader: the writer's, or that of `restore` before it */
+    struct restore *restore;                 /* of a masked exchange, between the two; else NULL */
+    const struct continuation *continuation; /* of a stream that may be gone on with; else NULL */
+    llm_sink *sink; /* of the reader: the writer's, or that of `restore` before it */
     void *sink_arg;
     /* of the event that is being read */
     struct buf *out, *end;
@@ -44,6 +45,9 @@ bool translate_passes(const struct exchange *x, enum llm_dialect asked);
 /* False: no memory (x->error). */
 bool translate_begin(struct translation *t, struct exchange *x, enum llm_dialect asked, bool plain,
                      struct arena *attempt) MUST_CHECK;
+/* Another upstream goes on with the stream that this one began. */
+void translate_resume(struct translation *t, struct exchange *x, enum llm_dialect asked,
+                      struct arena *attempt);
 void translate_done(struct translation *t);
 
 /* One event of the upstream's stream; what the client gets is appended to `out`, and what may leave

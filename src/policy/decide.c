@@ -20,6 +20,7 @@ bool policy_decide(const struct config *config, const struct policy_question *qu
         !place_task(config, question, a, ret_plan, err))
         return false;
     place_modes(config, question, a, ret_plan);
+    place_continuing(config, question, a, ret_plan);
     if (ret_plan->pinned)
         pin_over_policy(&target, ret_plan);
     if (!collect_candidates(question, fleet, &target, a, ret_plan, err))

@@ -38,6 +38,10 @@ bool place_task(const struct config *config, const struct policy_question *quest
 void place_modes(const struct config *config, const struct policy_question *question,
                  struct arena *a, struct plan *plan);
 
+/* Fills plan->may_continue; after the task. */
+void place_continuing(const struct config *config, const struct policy_question *question,
+                      struct arena *a, struct plan *plan);
+
 /* Fills candidates and skipped. */
 bool collect_candidates(const struct policy_question *question, const struct policy_fleet *fleet,
                         const struct target *target, struct arena *a, struct plan *plan,

@@ -204,3 +204,16 @@ void place_modes(const struct config *config, const struct policy_question *ques
         return;
     }
 }
+
+void place_continuing(const struct config *config, const struct policy_question *question,
+                      struct arena *a, struct plan *plan)
+{
+    plan->may_continue = config->continue_streams;
+    for (unsigned i = 0; i < config->policy.n_rules; i++) {
+        const struct config_rule *rule = &config->policy.rules[i];
+        if (!rule->continues || !rule_holds(rule, question, plan->task, a))
+            continue;
+        plan->may_continue = rule->continues == CONFIG_YES;
+        return;
+    }
+}

@@ -89,6 +89,7 @@ struct plan {
     enum task_kind task;      /* after header, rules and the confidence floor */
     enum placement placement; /* that decided the order */
     struct view because;      /* "matrix: coding goes outside", "rule 'nights'", "pinned inside" */
+    bool may_continue;        /* a stream that breaks may go on with another candidate */
     bool pinned;              /* candidates of one side and model only */
     struct view alias;        /* the alias pattern that matched; may be empty */
     struct plan_candidate candidates[PLAN_MAX_CANDIDATES];

@@ -66,6 +66,11 @@ llamacpp:requests_deferred {queued}
 }
 
 
+# What an engine takes beyond its dialect.
+CONTINUING = ("continue_final_message", "add_generation_prompt")
+OWN_WORDS = {"vllm": CONTINUING, "llamacpp": CONTINUING, "ollama": ("_debug_render_only",)}
+
+
 class Exchange(wire.Request):
     """A chat request, and what became of it."""
 
@@ -286,7 +291,8 @@ class Upstream:
         found = []
         for chat in self.chats:
             path = "/v1/" + chat.path.split("/v1/")[-1] if "/v1/" in chat.path else chat.path
-            problems = judge.request(path, chat.json)
+            problems = judge.request(path, {name: value for name, value in chat.json.items()
+                                            if name not in OWN_WORDS.get(self.engine, ())})
             if (chat.header("content-type") or "").split(";")[0] != "application/json":
                 problems.append(f"content-type: {chat.header('content-type')}")
             if chat.speaks in ("anthropic", "count_tokens") and \

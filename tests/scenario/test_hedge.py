@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+import continuing
 import faulty
 import wire
 from harness import SLACK, backend, chat, config_of, eventually, request
@@ -231,6 +232,7 @@ def test_a_refusal_is_an_answer(pair, nodes):
 
 
 def test_a_winner_that_breaks_is_a_broken_stream(pair, nodes):
+    """Where nobody goes on with it either."""
     nodes[0].script([faulty.STALL])
     nodes[1].script([faulty.CHUNKED_HEAD, faulty.role("lab-model"),
                      faulty.piece("Hel", "lab-model"), 0.05, faulty.RST])
@@ -241,7 +243,17 @@ def test_a_winner_that_breaks_is_a_broken_stream(pair, nodes):
     assert b"message_stop" not in answer.body
     record = pair.record(answer)
     assert record["node"] == nodes[1].url and record["outcome"] != "ok"
-    assert [a["outcome"] == "hedge_lost" for a in record["attempts"]] == [True, False]
+    assert [a["outcome"] == "hedge_lost" for a in record["attempts"][:2]] == [True, False]
+
+
+def test_a_winner_that_breaks_is_gone_on_with(pair, nodes):
+    nodes[0].queue([faulty.STALL])
+    nodes[0].script(continuing.Tell("vllm"))
+    nodes[1].script(continuing.Tell("vllm", after=9, then=[faulty.FIN]))
+    answer = pair.ask(stream=True)
+    assert answer.stream_text == continuing.TEXT and answer.events[-1] == "[DONE]"
+    assert [a["outcome"] for a in pair.record(answer)["attempts"]] == [
+        "hedge_lost", "upstream_cut", "ok"]
 
 
 # who leaves

@@ -167,7 +167,8 @@ static const struct wrong shape[] = {
     {"xyzzy: 1\n", "weir.yaml:1:1: unknown option 'xyzzy'",
      "known here: listen, admin, loops, zone, insecure, keys, aliases, backends, policy, "
      "perimeter, "
-     "limits, timeouts, breaker, retry, health, balance, hedge, ledger, responses, prices"},
+     "limits, timeouts, streams, breaker, retry, health, balance, hedge, ledger, responses, "
+     "prices"},
     {"limits:\n  bodi: 1MiB\n", "weir.yaml:2:3: unknown option 'bodi'", "did you mean 'body'?"},
     {"limits: 5\n", "weir.yaml:1:9: limits is a text, not a map",
      "write it as key: value, one a line"},
@@ -434,6 +435,8 @@ static const struct wrong policy[] = {
      "write - when: {...} and go: ... below it"},
     {GOOD "policy:\n  rules: [{name: x}]\n", "weir.yaml:4:11: the rule does nothing",
      "add go: inside (or another placement), task: or sensitive: ..."},
+    {GOOD "policy:\n  rules: [{continue: maybe}]\n", "weir.yaml:4:22: continue is 'maybe'",
+     "write true or false"},
     {GOOD "policy:\n  rules: [{go: away}]\n", "weir.yaml:4:16: a placement is 'away'",
      "write inside, outside, inside_only, outside_only, by_complexity or {inside_up_to: 0.6}"},
     {GOOD "policy:\n  rules: [{go: inside, when: {modle: x}}]\n",

@@ -90,6 +90,20 @@ static void test_a_rule_has_what_the_perimeter_says_else(void **state)
     config_unref(c);
 }
 
+static void test_what_may_be_left_unsaid(void **state)
+{
+    struct config *c = load_ok("policy:\n  rules:\n    - {when: {key: hr}, continue: false}\n"
+                               "    - {when: {key: it}, continue: true}\n"
+                               "    - {when: {key: me}, go: inside}\n");
+
+    (void)state;
+    assert_int_equal(c->policy.rules[0].continues, CONFIG_NO);
+    assert_int_equal(c->policy.rules[1].continues, CONFIG_YES);
+    assert_int_equal(c->policy.rules[2].continues, CONFIG_UNSAID);
+    assert_true(c->continue_streams);
+    config_unref(c);
+}
+
 static void test_errors(void **state)
 {
     static const struct {
@@ -113,10 +127,10 @@ static void test_errors(void **state)
 
 static void test_the_snapshot_reads_itself(void **state)
 {
-    struct config *c =
-        load_ok("perimeter: {presets: [pci, secrets], profile: strict, "
-                "modes: {EMAIL: mask}, words: [Falcon], scan_always: true}\n"
-                "policy: {rules: [{when: {key: hr}, sensitive: {PERSON: allow}}]}\n");
+    struct config *c = load_ok(
+        "perimeter: {presets: [pci, secrets], profile: strict, "
+        "modes: {EMAIL: mask}, words: [Falcon], scan_always: true}\n"
+        "policy: {rules: [{when: {key: hr}, sensitive: {PERSON: allow}, continue: false}]}\n");
     struct buf first = BUF_MAX(1 << 18), second = BUF_MAX(1 << 18);
     struct error err = {0};
 
@@ -141,6 +155,7 @@ int main(void)
         cmocka_unit_test(test_everything_stays_inside_by_default),
         cmocka_unit_test(test_presets),
         cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_what_may_be_left_unsaid),
         cmocka_unit_test(test_a_rule_has_what_the_perimeter_says_else),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_the_snapshot_reads_itself),

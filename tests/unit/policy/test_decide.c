@@ -446,6 +446,34 @@ static void first_rule_counts_and_may_set_the_task(void **state)
                 "rule 'second': coding of complexity 0.50 goes outside (above 0.25)");
 }
 
+static void streams_that_may_be_gone_on_with(void **state)
+{
+    static const struct {
+        bool option;
+        enum config_said rules[2]; /* the first one's condition does not hold, unless it is said */
+        bool holds, may;
+    } rows[] = {
+        {true, {CONFIG_UNSAID, CONFIG_UNSAID}, true, true},
+        {false, {CONFIG_UNSAID, CONFIG_UNSAID}, true, false},
+        {true, {CONFIG_NO, CONFIG_UNSAID}, true, false},
+        {false, {CONFIG_YES, CONFIG_NO}, true, true},
+        {true, {CONFIG_NO, CONFIG_UNSAID}, false, true},
+        {true, {CONFIG_YES, CONFIG_NO}, false, false},
+    };
+    struct world *w = *state;
+
+    struct config_rule *first = add_rule(w, ""), *second = add_rule(w, "");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        w->config.continue_streams = rows[i].option;
+        first->continues = rows[i].rules[0];
+        second->continues = rows[i].rules[1];
+        first->key = rows[i].holds ? VIEW_NONE : VIEW("somebody-else");
+        assert_true(decide(w));
+        if (w->plan.may_continue != rows[i].may)
+            fail_msg("row %zu", i);
+    }
+}
+
 static void needs_choose_the_model(void **state)
 {
     struct world *w = *state;
@@ -676,6 +704,7 @@ int main(void)
         CASE(rules_need_all_their_conditions),
         CASE(hours_may_wrap_midnight),
         CASE(first_rule_counts_and_may_set_the_task),
+        CASE(streams_that_may_be_gone_on_with),
         CASE(needs_choose_the_model),
         CASE(embeddings_have_one_model),
         CASE(chats_go_to_no_model_that_embeds),
