@@ -1,8 +1,9 @@
 """Each way in which a backend fails, with a second one behind it: plain and streamed, for chat and
 messages clients, by backends of the same and of another dialect.
 
-Before the first content the client gets a whole answer, whoever is second. Behind it, where the
-second cannot go on with the text: the dialect's error event, no end mark, and the SDK raises.
+Before the first content the client gets a whole answer, whoever is second. Behind it a second that
+can go on with the text does so, and the client notices nothing; where it cannot: the dialect's
+error event, no end mark, and the SDK raises.
 """
 import pytest
 
@@ -215,6 +216,14 @@ AFTER = {
 
 @ways
 @pytest.mark.parametrize("fault", AFTER)
+def test_a_stream_that_breaks_goes_on(make_pair, fault, way):
+    pair = make_pair(way, "able", True)
+    pair.fail(*AFTER[fault])
+    pair.assert_whole(pair.ask(True))
+
+
+@ways
+@pytest.mark.parametrize("fault", AFTER)
 def test_a_stream_that_nobody_can_go_on_with(make_pair, fault, way):
     pair = make_pair(way, "unable", True)
     after, then = AFTER[fault]
@@ -238,6 +247,15 @@ def test_a_tool_call_that_breaks_ends_honestly(make_pair, ending, way, second):
     pair.far.script(Tell(pair.far.engine, CALLING))
     pair.fail(SAID_FIRST + 2, ending if callable(ending) else [ending], CALLING)
     pair.assert_broken(CALLING.text, [WEATHER])
+
+
+@pytest.mark.parametrize("way", [w for w in WAYS if WAYS[w][2][0] != "ollama"])
+def test_what_breaks_before_a_tool_call_goes_on_to_it(make_pair, way):
+    """Not at Ollama, which goes on only raw, and then reads no calls."""
+    pair = make_pair(way, "able", True)
+    pair.far.script(Tell(pair.far.engine, CALLING))
+    pair.fail(SAID_FIRST - 1, [FIN], CALLING)
+    pair.assert_whole(pair.ask(True, [WEATHER]), CALLING)
 
 
 @both_forms

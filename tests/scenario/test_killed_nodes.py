@@ -19,7 +19,7 @@ from harness import SLACK, backend, chat, request
 SECONDS = int(os.environ.get("WEIR_KILLED_SECONDS", "20"))
 CLIENTS, KILL_EVERY_S, DOWN_S = 50, 2.0, 1.0
 # Whether it is a stream; seconds for each of its 60 pieces.
-FORMS = {"plain": (False, 0.04)}
+FORMS = {"plain": (False, 0.04), "stream": (True, 0.06)}
 
 
 class Load:
