@@ -528,12 +528,20 @@ def _ended():
     raise OSError("ended inside the body")
 
 
+def _readable(socks, seconds):
+    """Those that have something to read, or ended; select() knows no descriptor above 1023."""
+    poll = select.poll()
+    for sock in socks:
+        poll.register(sock, select.POLLIN)
+    ready = {fd for fd, _ in poll.poll(seconds * 1000)}
+    return [sock for sock in socks if sock.fileno() in ready]
+
+
 def _left(sock, seconds):
     """Waits; True as soon as the other side closed or reset."""
     end = time.monotonic() + seconds
     while (rest := end - time.monotonic()) > 0:
-        readable, _, _ = select.select([sock], [], [], min(rest, 0.5))
-        if not readable:
+        if not _readable([sock], min(rest, 0.5)):
             continue
         try:
             if not sock.recv(65536):
@@ -566,15 +574,16 @@ class ConnectProxy:
         return self
 
     def __exit__(self, *_):
-        self._listener.close()
+        self._listener.shutdown(socket.SHUT_RDWR)  # close() alone would not wake who accepts
 
     def _accept(self):
-        while True:
-            try:
-                sock, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._tunnel, args=(sock,), daemon=True).start()
+        with self._listener:
+            while True:
+                try:
+                    sock, _ = self._listener.accept()
+                except OSError:
+                    return
+                threading.Thread(target=self._tunnel, args=(sock,), daemon=True).start()
 
     def _tunnel(self, sock):
         head = b""
@@ -593,7 +602,7 @@ class ConnectProxy:
             sock.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             ends = {sock: other, other: sock}
             while True:
-                for end in select.select(list(ends), [], [], STALL_MAX_S)[0]:
+                for end in _readable(ends, STALL_MAX_S):
                     data = end.recv(65536)
                     if not data:
                         return

@@ -24,20 +24,21 @@ class Trap:
         return self
 
     def __exit__(self, *_):
-        self._listener.close()
+        self._listener.shutdown(socket.SHUT_RDWR)  # close() alone would not wake who accepts
 
     def _accept(self):
-        while True:
-            try:
-                sock, _ = self._listener.accept()
-            except OSError:
-                return
-            with sock:
-                sock.settimeout(5)
+        with self._listener:
+            while True:
                 try:
-                    self.caught.append(sock.recv(4096))
+                    sock, _ = self._listener.accept()
                 except OSError:
-                    self.caught.append(b"")
+                    return
+                with sock:
+                    sock.settimeout(5)
+                    try:
+                        self.caught.append(sock.recv(4096))
+                    except OSError:
+                        self.caught.append(b"")
 
 
 @pytest.fixture

@@ -32,19 +32,20 @@ class Tap:
         return self
 
     def __exit__(self, *_):
-        self._listener.close()
+        self._listener.shutdown(socket.SHUT_RDWR)  # close() alone would not wake who accepts
 
     def _accept(self):
-        while True:
-            try:
-                client, _ = self._listener.accept()
-                server = socket.create_connection(self.target)
-            except OSError:
-                return
-            kept = bytearray()
-            self.said.append(kept)
-            threading.Thread(target=self._pump, args=(client, server), daemon=True).start()
-            threading.Thread(target=self._pump, args=(server, client, kept), daemon=True).start()
+        with self._listener:
+            while True:
+                try:
+                    client, _ = self._listener.accept()
+                    server = socket.create_connection(self.target)
+                except OSError:
+                    return
+                kept = bytearray()
+                self.said.append(kept)
+                for ends in ((client, server), (server, client, kept)):
+                    threading.Thread(target=self._pump, args=ends, daemon=True).start()
 
     @staticmethod
     def _pump(source, target, kept=None):
@@ -55,10 +56,11 @@ class Tap:
                 target.sendall(data)
         except OSError:
             pass
-        try:
-            target.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
+        with source:
+            try:
+                target.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass
 
     def answers(self):
         found = []
