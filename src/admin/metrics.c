@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "egress/egress.h"
+#include "fleet/waiting.h"
 
 static uint64_t get(const _Atomic(uint64_t) *from)
 {
@@ -208,6 +209,22 @@ static void write_lookups(struct buf *b, struct fleet *f)
     }
 }
 
+static void write_room(struct buf *b, const struct gateway *g)
+{
+    struct waiting_counts w = waiting_counts();
+
+    family(b, "weir_overflow", "gauge", "1: requests pass the backend by, or wait, as it is full.");
+    for (unsigned i = 0; i < g->saturation.n; i++)
+        buf_printf(b, "weir_overflow{backend=\"%s\"} %d\n", g->saturation.states[i].name,
+                   g->saturation.states[i].overflows);
+    one(b, "weir_queue_waiting", "gauge", "Requests that wait for room at a node.", w.waiting);
+    family(b, "weir_queue_wait_seconds", "summary", "How long requests waited for room.");
+    buf_printf(b, "weir_queue_wait_seconds_sum %.6f\nweir_queue_wait_seconds_count %llu\n",
+               (double)w.waited_us / 1e6, (unsigned long long)w.waits);
+    one(b, "weir_queue_refused_total", "counter", "Requests that got no room in time.",
+        (double)w.refused);
+}
+
 static void write_scans(struct buf *out, const struct stats *s)
 {
     family(out, "weir_scans_total", "counter", "Requests looked through for sensitive data.");
@@ -268,6 +285,7 @@ void metrics_write(struct gateway *g, struct buf *out)
     one(out, "weir_nodes_remembered", "gauge", "Nodes that left, and whose state is kept.",
         node_count_released());
     fleet_unref(f);
+    write_room(out, g);
     struct egress_counts gate = egress_counts();
     one(out, "weir_egress_requests_total", "counter", "Requests through the gate to the outside.",
         (double)gate.sent);

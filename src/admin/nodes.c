@@ -1,6 +1,7 @@
 #include "admin/nodes.h"
 
 #include "base/clock.h"
+#include "fleet/waiting.h"
 #include "json/writer.h"
 
 /* Negative: not known. */
@@ -98,6 +99,22 @@ static void put_node(struct json_writer *w, const struct fleet_node *member)
     node_models_unref(m);
 }
 
+static void put_backends(struct json_writer *w, const struct gateway *g, const struct config *c)
+{
+    json_put_key(w, VIEW("backends"));
+    json_put_array(w);
+    for (unsigned i = 0; i < c->n_backends; i++) {
+        const struct saturation_state *s = saturation_of(&g->saturation, c->backends[i].name);
+        json_put_object(w);
+        json_put_member_string(w, VIEW("backend"), c->backends[i].name);
+        json_put_member_bool(w, VIEW("overflows"), s && s->overflows);
+        put_count(w, VIEW("since_ms"), s && s->since_ms ? s->since_ms : -1);
+        json_put_close(w);
+    }
+    json_put_close(w);
+    json_put_member_u64(w, VIEW("waiting"), waiting_counts().waiting);
+}
+
 static void put_difference(const struct fleet_difference *d, void *arg)
 {
     struct json_writer *w = arg;
@@ -130,6 +147,7 @@ void nodes_write(struct gateway *g, struct buf *out)
     json_put_array(&w);
     fleet_each_difference(f, put_difference, &w);
     json_put_close(&w);
+    put_backends(&w, g, fleet_config(f));
     json_put_close(&w);
     buf_append_char(out, '\n');
     fleet_unref(f);

@@ -23,7 +23,7 @@ struct error {
     enum error_code code;
     char text[240]; /* what happened and where, one sentence */
     size_t own;     /* of its bytes, those that are Weir's words: see error_quote() */
-    char hint[200]; /* what to do about it; may be empty */
+    char hint[240]; /* what to do about it; may be empty */
     char param[64]; /* the field of the request that is meant; may be empty */
 };
 

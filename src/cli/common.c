@@ -2,6 +2,7 @@
 
 #include "cli/discover.h"
 #include "fleet/discover.h"
+#include "fleet/load_read.h"
 #include "fleet/probe.h"
 #include "run/task.h"
 
@@ -105,6 +106,8 @@ bool cli_on_loop(void (*fn)(void *arg), void *arg, struct error *err)
 
 /* ---- asking all nodes ------------------------------------------------------------------------ */
 
+enum { LOAD_COUNTS_MS = 60 * 1000 }; /* for as long as a command needs it */
+
 struct round {
     struct fleet *fleet;
     int64_t timeout_ms;
@@ -120,6 +123,18 @@ struct ask {
     const struct config_backend *backend;
 };
 
+/* What it does not say stays unknown. */
+static void read_load(const struct ask *k)
+{
+    struct load_reader reader = {0};
+    struct node_load load;
+    struct error ignored;
+
+    if (load_can_be_read(k->node) &&
+        load_read(&reader, k->round->fleet, k->node, k->backend, &load, &ignored))
+        node_set_load(k->node, &load, LOAD_COUNTS_MS);
+}
+
 static void ask_node(void *arg)
 {
     struct ask *k = arg;
@@ -129,8 +144,10 @@ static void ask_node(void *arg)
     struct node_models *m = probe_models(r->fleet, k->node, k->backend, r->timeout_ms, &err);
     if (r->report)
         r->report(k->backend, k->node, m, &err, r->arg);
-    if (m)
+    if (m) {
         node_set_models(k->node, m);
+        read_load(k);
+    }
     http_origin_trim(&k->node->origin, 0);
     free(k);
     if (--r->running == 0)

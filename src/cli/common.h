@@ -20,9 +20,10 @@ bool cli_read_file(const char *path, size_t max, const char *what, struct buf *r
 /* Runs fn(arg) as a task on a loop of its own and returns when it has ended. */
 bool cli_on_loop(void (*fn)(void *arg), void *arg, struct error *err) MUST_CHECK;
 
-/* Looks for the nodes of backends that need that, and asks every node for its models, all at the
- * same time, at most `timeout_ms`. `report` is called for each node (models NULL: `err` says why)
- * and for each backend whose nodes are not found (node NULL too); NULL: no report. In a task. */
+/* Looks for the nodes of backends that need that, and asks every node for its models and its load,
+ * all at the same time, at most `timeout_ms`. `report` is called for each node (models NULL: `err`
+ * says why) and for each backend whose nodes are not found (node NULL too); NULL: no report. In a
+ * task. */
 typedef void cli_report_fn(const struct config_backend *backend, struct node *n,
                            const struct node_models *models, const struct error *err, void *arg);
 void cli_probe_fleet(struct fleet *f, int64_t timeout_ms, cli_report_fn *report, void *arg);

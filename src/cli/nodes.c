@@ -212,9 +212,41 @@ static void read_differences(struct json_reader *r, struct arena *a, struct buf 
     }
 }
 
+/* [{"backend": "lab", "overflows": true, "since_ms": 1}] */
+static void read_backends(struct json_reader *r, struct arena *a, struct buf *out)
+{
+    struct json_array array;
+    struct json_object o;
+
+    json_array_begin(r, &array);
+    while (json_array_next(r, &array)) {
+        struct view name = VIEW_NONE;
+        bool overflows = false;
+        json_object_begin(r, &o);
+        while (json_object_next(r, &o)) {
+            if (json_key_is(&o, "backend"))
+                name = read_scalar(r, a);
+            else if (json_key_is(&o, "overflows"))
+                json_bool(r, &overflows);
+            else
+                json_skip(r);
+        }
+        if (overflows)
+            buf_printf(out, "%.*s overflows: requests go elsewhere, or wait\n", VIEW_ARG(name));
+    }
+}
+
+static void read_waiting(struct json_reader *r, struct arena *a, struct buf *out)
+{
+    struct view waiting = read_scalar(r, a);
+
+    if (!view_eq(waiting, VIEW("0")))
+        buf_printf(out, "waiting for room: %.*s\n", VIEW_ARG(waiting));
+}
+
 static bool show(struct view json, struct arena *a, struct error *err)
 {
-    struct buf warnings = BUF_MAX(64 * 1024);
+    struct buf below = BUF_MAX(64 * 1024);
     struct json_reader r;
     struct json_object o;
     struct table t;
@@ -230,15 +262,19 @@ static bool show(struct view json, struct arena *a, struct error *err)
         if (json_key_is(&o, "nodes"))
             read_nodes(&r, a, &t);
         else if (json_key_is(&o, "differences"))
-            read_differences(&r, a, &warnings);
+            read_differences(&r, a, &below);
+        else if (json_key_is(&o, "backends"))
+            read_backends(&r, a, &below);
+        else if (json_key_is(&o, "waiting"))
+            read_waiting(&r, a, &below);
         else
             json_skip(&r);
     }
     bool ok = json_end(&r) ? table_write(&t, stdout) : json_error(&r, err);
     table_done(&t);
-    for (struct view rest = buf_view(&warnings); rest.n > 0; putchar('\n'))
+    for (struct view rest = buf_view(&below); rest.n > 0; putchar('\n'))
         table_write_clean(view_cut(&rest, '\n'), stdout);
-    buf_done(&warnings);
+    buf_done(&below);
     return ok;
 }
 

@@ -21,7 +21,7 @@ static const char usage[] =
     "Prints the plan for an OpenAI chat request (- reads it from standard input): the task, how\n"
     "complex it looks, and which backends would be asked in which order and why. The request is "
     "not\n"
-    "sent; engines are only asked which models they have.\n"
+    "sent; engines are only asked which models they have and how busy they are.\n"
     "\n"
     "      --json      the plan as JSON\n"
     "      --offline   ask no engine; backends without `models:` in the config have none then\n"

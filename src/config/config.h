@@ -123,7 +123,8 @@ struct config_backend {
     unsigned n_networks;
     /* It goes on with an assistant's last turn; unsaid: by its engine. */
     enum config_said continues;
-    size_t memory; /* of one node's GPUs together; 0: not given */
+    size_t memory;         /* of one node's GPUs together; 0: not given */
+    unsigned max_requests; /* ours at a node at the same time; 0: any number */
     int64_t connect_ms, first_token_ms, between_tokens_ms, total_ms;
     int64_t
         cost_per_hour_nano; /* of one node, nano-dollars: hardware, power, people; 0: not given */
@@ -305,6 +306,12 @@ struct config {
     int64_t hedge_after_min_ms;
 
     bool continue_streams; /* those that break, with another node */
+    /* when a node is full, and who waits until it is not */
+    unsigned overflow_queue;
+    double overflow_kv;
+    int64_t overflow_wait_ms;
+    unsigned queue_max;
+    int64_t queue_wait_ms;
 
     /* ledger */
     struct view ledger_path;

@@ -5,6 +5,7 @@
 #include "egress/egress.h"
 #include "fleet/balance.h"
 #include "fleet/budget.h"
+#include "fleet/overflow.h"
 #include "fleet/pick.h"
 #include "llm/models.h"
 
@@ -48,6 +49,15 @@ static void view_unref(void *arg)
         arena_free(v->arena);
 }
 
+static void limit_requests(const struct fleet *f, unsigned backend)
+{
+    struct fleet_set *set = fleet_set_ref(f, backend);
+
+    for (unsigned i = 0; i < set->n; i++)
+        atomic_store(&set->nodes[i].node->room.most, f->config->backends[backend].max_requests);
+    fleet_set_unref(set);
+}
+
 struct fleet *fleet_new(struct config *config, struct error *err)
 {
     struct fleet *f = calloc(1, sizeof(*f));
@@ -79,6 +89,8 @@ struct fleet *fleet_new(struct config *config, struct error *err)
         error_set(err, ERROR_NO_MEMORY, "no memory for the fleet");
         return NULL;
     }
+    for (unsigned i = 0; i < config->n_backends; i++)
+        limit_requests(f, i);
     return f;
 }
 
@@ -123,8 +135,10 @@ bool fleet_found(struct fleet *f, unsigned backend, const struct config_node *fo
     if (!membership_change(&f->backends[backend].members, &f->config->backends[backend],
                            f->config->zone, found, n, ret_before, err))
         return false;
-    if (*ret_before)
+    if (*ret_before) {
+        limit_requests(f, backend);
         fleet_refresh(f);
+    }
     return true;
 }
 
@@ -380,6 +394,9 @@ bool fleet_view(struct fleet *f, struct arena *a, struct policy_fleet *ret_fleet
             out[i].out_of_service &= !node_serves(set->nodes[k].node);
         }
         fleet_set_unref(set);
+        out[i].saturated = out[i].available && overflow_full(f, i, now);
+        if (out[i].saturated)
+            out[i].fullness = overflow_reason(f, i, now, a);
     }
     *ret_fleet = (struct policy_fleet){.backends = out, .n_backends = n};
     return !arena_failed(a);
@@ -397,9 +414,9 @@ uint32_t fleet_window(struct node *n, struct view model)
     return window;
 }
 
-/* The set that the exchange began with: its bits stand for places in that. */
-static const struct fleet_set *begin(const struct fleet *f, const struct fleet_wish *wish,
-                                     struct fleet_tried *tried)
+/* Their bits stand for places in the set that the exchange began with. */
+const struct fleet_set *fleet_begin(const struct fleet *f, const struct fleet_wish *wish,
+                                    struct fleet_tried *tried)
 {
     if (!tried->set) {
         struct fleet_set *now = fleet_set_ref(f, wish->backend);
@@ -410,33 +427,49 @@ static const struct fleet_set *begin(const struct fleet *f, const struct fleet_w
     return tried->set;
 }
 
+static struct pick pick_of(const struct fleet *f, const struct fleet_wish *wish,
+                           const struct fleet_tried *tried)
+{
+    return (struct pick){.config = f->config,
+                         .backend = &f->config->backends[wish->backend],
+                         .nodes = tried->set->nodes,
+                         .n = tried->set->n,
+                         .wish = wish,
+                         .tried = tried};
+}
+
+bool fleet_may_ask(const struct fleet *f, const struct fleet_wish *wish,
+                   const struct fleet_tried *tried, unsigned i)
+{
+    struct pick pick = pick_of(f, wish, tried);
+    return pick_may_ask(&pick, i);
+}
+
+void fleet_mark_tried(struct fleet_tried *tried, unsigned i)
+{
+    tried->bits[i / 64] |= UINT64_C(1) << (i % 64);
+}
+
 struct node *fleet_pick(struct fleet *f, const struct fleet_wish *wish, struct fleet_tried *tried)
 {
-    const struct fleet_set *b = begin(f, wish, tried);
-    struct pick pick = {
-        .config = f->config,
-        .backend = &f->config->backends[wish->backend],
-        .nodes = b->nodes,
-        .n = b->n,
-        .wish = wish,
-        .tried = tried,
-    };
+    const struct fleet_set *b = fleet_begin(f, wish, tried);
+    struct pick pick = pick_of(f, wish, tried);
 
     if (b->n > 1) /* one needs no luck */
         pick.draw = hash_mix(atomic_fetch_add_explicit(&f->draws, 1, memory_order_relaxed));
     unsigned i = pick_node(&pick);
     if (i == BALANCE_NONE)
         return NULL;
-    tried->bits[i / 64] |= UINT64_C(1) << (i % 64);
+    fleet_mark_tried(tried, i);
     return b->nodes[i].node;
 }
 
 void fleet_set_tried(struct fleet *f, const struct fleet_wish *wish, const struct node *node,
                      struct fleet_tried *tried)
 {
-    const struct fleet_set *b = begin(f, wish, tried);
+    const struct fleet_set *b = fleet_begin(f, wish, tried);
 
     for (unsigned i = 0; i < b->n; i++)
         if (b->nodes[i].node == node)
-            tried->bits[i / 64] |= UINT64_C(1) << (i % 64);
+            fleet_mark_tried(tried, i);
 }

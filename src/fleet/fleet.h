@@ -83,6 +83,8 @@ struct fleet_wish {
     /* Also nodes whose breaker is open or that refused Weir's key, but never one that asked for
      * patience, that loads, or that is out of service. */
     bool desperate;
+    /* Only nodes that are not full (room.h); else those come last. */
+    bool roomy;
     /* What the model's window must hold; of several nodes those with a smaller one are passed over.
      * 0: it does not matter. */
     uint32_t tokens;
@@ -92,6 +94,11 @@ struct fleet_wish {
      * the config: those live as long as the fleet. */
     struct arena *arena;
 };
+
+/* The nodes among which an exchange looks at the backend: those that there are when it first does.
+ */
+const struct fleet_set *fleet_begin(const struct fleet *f, const struct fleet_wish *wish,
+                                    struct fleet_tried *tried);
 
 /* The next node for an attempt, which is then among the tried: of those that are available, have
  * the model and were not tried one of this gateway's zone, unless all of those are full; the one
@@ -116,6 +123,13 @@ bool fleet_available(const struct fleet *f, unsigned backend);
 /* That node, where the backend has it, counts as tried. */
 void fleet_set_tried(struct fleet *f, const struct fleet_wish *wish, const struct node *node,
                      struct fleet_tried *tried);
+
+/* Whether an attempt may be made at node `i` of those that it began with, whatever that has to do.
+ */
+bool fleet_may_ask(const struct fleet *f, const struct fleet_wish *wish,
+                   const struct fleet_tried *tried, unsigned i);
+/* For who asks node `i` without fleet_pick(). */
+void fleet_mark_tried(struct fleet_tried *tried, unsigned i);
 
 /* The earliest time (monotonic) at which a node of that backend that only asked us to wait may be
  * asked; TIMER_NEVER when there is none. */

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "egress/egress.h"
+#include "fleet/waiting.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -84,7 +85,7 @@ struct node *node_new(const struct config_backend *b, const struct config_url *u
     atomic_init(&n->least_window, UINT_MAX);
     pace_start(&n->pace, clock_mono_ns());
     if (b->engine == ENGINE_OLLAMA)
-        pace_tell_width(&n->pace, 1); /* its own default; it tells nothing */
+        pace_guess_width(&n->pace, 1); /* its own default; it tells nothing */
     if (!take_networks(n, b, err) ||
         (b->side == SIDE_OUTSIDE && !egress_proxy_for(&n->url, a, &n->origin.proxy, err))) {
         arena_free(a);
@@ -151,6 +152,7 @@ void node_set_duty(struct node *n, enum node_duty duty)
     node_note_change(n, why[duty]);
     pace_start(&n->pace, clock_mono_ns());
     lock_release(&n->mutex);
+    waiting_room_came(n);
 }
 
 bool node_serves(const struct node *n)
@@ -219,7 +221,7 @@ int64_t node_end(struct node_use *use, uint64_t tokens)
     if (!n)
         return 0;
     use->node = NULL;
-    atomic_fetch_sub_explicit(&n->in_flight, 1, memory_order_relaxed);
+    atomic_fetch_sub(&n->in_flight, 1);
     int64_t now = clock_mono_ns();
     lock_take(&n->mutex);
     int64_t share_ns = share_end(&n->meter, use->share_begin, now);
@@ -231,6 +233,7 @@ int64_t node_end(struct node_use *use, uint64_t tokens)
     lock_release(&n->mutex);
     if (use->trial)
         atomic_store(&n->trial, false);
+    waiting_room_came(n);
     return share_ns;
 }
 
@@ -325,8 +328,10 @@ void node_set_load(struct node *n, const struct node_load *load, int64_t keep_ms
     n->load = *load;
     n->load_read_ns = now;
     n->load_until_ns = now + keep_ms * NS_PER_MS;
-    pace_read(&n->pace, load, atomic_load(&n->in_flight), n->load_until_ns);
+    pace_read(&n->pace, load, atomic_load(&n->in_flight), now, n->load_until_ns);
+    room_read(&n->room, load);
     lock_release(&n->mutex);
+    waiting_room_came(n);
 }
 
 bool node_load(struct node *n, int64_t now_ns, struct node_load *ret_load, int64_t *ret_age_ms)

@@ -18,6 +18,7 @@
 #include "fleet/load.h"
 #include "fleet/model_names.h"
 #include "fleet/pace.h"
+#include "fleet/room.h"
 #include "http/client.h"
 #include "policy/policy.h"
 
@@ -92,6 +93,7 @@ struct node {
     atomic_uint remote_told;        /* remote models that the log has */
 
     struct pace pace; /* written under the mutex */
+    struct room room;
     _Atomic(uint64_t) requests, failures_total, opened_total;
 
     pthread_mutex_t mutex; /* for what follows */

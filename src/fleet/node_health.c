@@ -3,6 +3,7 @@
 #include "base/jitter.h"
 #include "fleet/bell.h"
 #include "fleet/node.h"
+#include "fleet/waiting.h"
 
 #include <stdio.h>
 
@@ -67,6 +68,7 @@ bool node_set_loading(struct node *n, bool loading)
     lock_release(&n->mutex);
     if (!loading)
         bell_ring();
+    waiting_room_came(n);
     return true;
 }
 
@@ -103,6 +105,7 @@ bool node_answered(struct node *n, const struct config_breaker *rules, int64_t f
     atomic_store(&n->key_told, false);
     if (!came_up(n) && !was_closed)
         bell_ring();
+    waiting_room_came(n);
     return slow != NULL;
 }
 
@@ -183,6 +186,7 @@ bool node_set_half_open(struct node *n, const struct config_breaker *rules)
     lock_release(&n->mutex);
     if (news)
         bell_ring();
+    waiting_room_came(n);
     return news;
 }
 

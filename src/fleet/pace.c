@@ -9,6 +9,8 @@ static const int64_t FORGOTTEN_NS = 60 * NS_PER_S;
 enum { ENOUGH = 8, AVERAGED = 32 };
 static const double COLD = 0.1;
 
+enum { GROWTH = 4 /* a quarter more of width is tried */ };
+
 static int64_t get(const _Atomic(int64_t) *value)
 {
     return atomic_load_explicit(value, memory_order_relaxed);
@@ -24,45 +26,94 @@ void pace_start(struct pace *p, int64_t now_ns)
     set(&p->since_ns, now_ns);
 }
 
-void pace_tell_width(struct pace *p, unsigned width)
+/* ---- what the engine says ---------------------------------------------------------------------
+ */
+
+static bool is_fresh(const struct pace *p, int64_t now_ns)
 {
-    if (width == 0)
-        return; /* what was learnt stays */
-    atomic_store_explicit(&p->told, true, memory_order_relaxed);
+    return now_ns < get(&p->read_until_ns);
+}
+
+static struct pace_reading last_reading(const struct pace *p, int64_t now_ns)
+{
+    return is_fresh(p, now_ns) ? atomic_load_explicit(&p->reading, memory_order_relaxed)
+                               : (struct pace_reading){0};
+}
+
+static void set_width(struct pace *p, bool told, unsigned width)
+{
+    atomic_store_explicit(&p->told, told, memory_order_relaxed);
     atomic_store_explicit(&p->width, width, memory_order_relaxed);
 }
 
-/* As many as run while others wait; and never fewer than run. */
-static void learn_width(struct pace *p, const struct node_load *load)
+void pace_tell_width(struct pace *p, unsigned width)
 {
-    unsigned running = load->running > 0 ? (unsigned)load->running : 1;
-    unsigned width = atomic_load_explicit(&p->width, memory_order_relaxed);
+    if (width == 0 && !atomic_load_explicit(&p->told, memory_order_relaxed))
+        return; /* what was learnt stays */
+    set_width(p, width > 0, width);
+}
+
+void pace_guess_width(struct pace *p, unsigned width)
+{
+    set_width(p, false, width);
+}
+
+static void learn_width(struct pace *p, unsigned running, unsigned queued, unsigned queued_before)
+{
+    unsigned width = pace_width(p);
 
     if (atomic_load_explicit(&p->told, memory_order_relaxed))
         return;
-    if (load->queued > 0 || (width > 0 && running > width))
-        atomic_store_explicit(&p->width, running, memory_order_relaxed);
+    if (queued > 0 && queued_before > 0)
+        set_width(p, false, running ? running : 1);
+    else if (queued == 0 && width > 0 && running >= width)
+        set_width(p, false, running + running / GROWTH + 1);
 }
 
-void pace_read(struct pace *p, const struct node_load *load, unsigned own, int64_t until_ns)
+static unsigned bounded(int64_t value, unsigned most)
 {
-    int64_t all = (load->running > 0 ? load->running : 0) + (load->queued > 0 ? load->queued : 0);
-    int64_t others = all > own ? all - own : 0;
+    return value < 0 ? 0 : value > most ? most : (unsigned)value;
+}
+
+void pace_read(struct pace *p, const struct node_load *load, unsigned own, int64_t now_ns,
+               int64_t until_ns)
+{
+    unsigned running = bounded(load->running, INT32_MAX);
+    unsigned queued = bounded(load->queued, UINT16_MAX);
 
     if (load->running < 0 && load->queued < 0)
         return; /* Ollama tells nothing of requests */
-    learn_width(p, load);
-    atomic_store_explicit(&p->others, others > INT32_MAX ? INT32_MAX : (unsigned)others,
-                          memory_order_relaxed);
-    set(&p->others_until_ns, until_ns);
+    learn_width(p, running, queued, last_reading(p, now_ns).queued);
+    struct pace_reading now = {.others = bounded((int64_t)running + queued - own, INT32_MAX),
+                               .queued = (uint16_t)queued,
+                               .own = (uint16_t)bounded(own, UINT16_MAX)};
+    atomic_store_explicit(&p->reading, now, memory_order_relaxed);
+    set(&p->read_until_ns, until_ns);
 }
 
 unsigned pace_jobs(const struct pace *p, unsigned own, int64_t now_ns)
 {
-    if (now_ns >= get(&p->others_until_ns))
-        return own;
-    return own + atomic_load_explicit(&p->others, memory_order_relaxed);
+    return own + last_reading(p, now_ns).others;
 }
+
+unsigned pace_width(const struct pace *p)
+{
+    return atomic_load_explicit(&p->width, memory_order_relaxed);
+}
+
+struct pace_crowd pace_crowd(const struct pace *p, unsigned own, int64_t now_ns)
+{
+    struct pace_reading last = last_reading(p, now_ns);
+    bool sure = is_fresh(p, now_ns) || atomic_load_explicit(&p->told, memory_order_relaxed);
+
+    return (struct pace_crowd){.jobs = own + last.others,
+                               .queued = last.queued,
+                               .unread = own > last.own ? own - last.own : 0,
+                               .width = sure ? pace_width(p) : 0};
+}
+
+/* ---- what is measured -------------------------------------------------------------------------
+ */
 
 int64_t pace_service_ns(const struct pace *p, int64_t now_ns)
 {
@@ -117,7 +168,7 @@ static void take_measure(struct pace *p, double newest_ns, int64_t now_ns)
 
 void pace_served(struct pace *p, const struct pace_stay *stay, int64_t now_ns)
 {
-    unsigned width = atomic_load_explicit(&p->width, memory_order_relaxed);
+    unsigned width = pace_width(p);
     int64_t took_ns = now_ns - stay->began_ns;
     int64_t loading_ns = took_ns - get(&p->service_ns);
 

@@ -40,11 +40,12 @@ static bool may_be_asked(const struct node *n, bool desperate, int64_t now_ns)
            atomic_load_explicit(&n->not_before_ns, memory_order_relaxed) <= now_ns;
 }
 
-/* Until there is a measure of room, none is. */
-static bool node_full(const struct node *n, const struct config *c, int64_t now_ns)
+/* Whether it is plain without a look at its list that the node has no such model. With one node
+ * there is no choice. */
+static bool lacks(const struct looking *l, const struct node *n)
 {
-    (void)n, (void)c, (void)now_ns;
-    return false;
+    const struct pick *p = l->pick;
+    return p->n > 1 && p->backend->n_models == 0 && !model_names_may_have(&n->names, l->model);
 }
 
 /* Whether the node has the model, with a window that is large enough, as far as that is known.
@@ -55,10 +56,8 @@ static bool holds(const struct looking *l, struct node *n, bool *ret_asleep)
     bool listed = p->backend->n_models == 0, on_demand = n->engine == ENGINE_OLLAMA;
     bool narrow = p->wish->tokens > atomic_load_explicit(&n->least_window, memory_order_relaxed);
 
-    if (p->n == 1 || (!listed && !on_demand && !narrow)) /* with one there is no choice */
+    if (p->n == 1 || (!listed && !on_demand && !narrow))
         return true;
-    if (listed && !model_names_may_have(&n->names, l->model))
-        return false;
     struct node_models *models = node_models_ref(n);
     const struct policy_model *m =
         models ? model_names_find(models->models, models->n, p->wish->model) : NULL;
@@ -78,10 +77,13 @@ static void consider(struct looking *l, unsigned i)
 
     if (rank > l->rank || (rank == l->rank && l->n == COMPARED) || was_tried(p->tried, i) ||
         !node_is_member(n) /* it has left meanwhile */ ||
-        !may_be_asked(n, p->wish->desperate, l->now_ns))
+        !may_be_asked(n, p->wish->desperate, l->now_ns) || lacks(l, n))
         return;
-    if (node_full(n, p->config, l->now_ns))
+    if (room_full(n, p->config, l->now_ns)) {
+        if (p->wish->roomy)
+            return;
         rank = RANK_FULL;
+    }
     if (rank > l->rank || !holds(l, n, &asleep))
         return;
     if (rank < l->rank)
@@ -118,7 +120,7 @@ static struct balance_node known_of(const struct looking *l, unsigned k)
         .service_ns = pace_service_ns(pace, l->now_ns),
         .loading_ns = l->asleep[k] ? pace_loading_ns(pace) : 0,
         .jobs = pace_jobs(pace, own, l->now_ns),
-        .width = atomic_load_explicit(&pace->width, memory_order_relaxed),
+        .width = pace_width(pace),
         .weight = member->weight * warmth,
     };
 }
@@ -156,12 +158,27 @@ static unsigned find_keeper(const struct pick *p, uint64_t salt)
     return keeper && i < p->n ? i : BALANCE_NONE;
 }
 
+static struct looking begin(const struct pick *p)
+{
+    return (struct looking){.pick = p,
+                            .now_ns = loop_now_ns(),
+                            .model = p->n > 1 ? hash_bytes(p->wish->model) : 0,
+                            .rank = RANK_FULL};
+}
+
+bool pick_may_ask(const struct pick *p, unsigned i)
+{
+    struct looking l = begin(p);
+    struct node *n = p->nodes[i].node;
+    bool asleep;
+
+    return !was_tried(p->tried, i) && node_is_member(n) &&
+           may_be_asked(n, p->wish->desperate, l.now_ns) && !lacks(&l, n) && holds(&l, n, &asleep);
+}
+
 unsigned pick_node(const struct pick *p)
 {
-    struct looking l = {.pick = p,
-                        .now_ns = loop_now_ns(),
-                        .model = p->n > 1 ? hash_bytes(p->wish->model) : 0,
-                        .rank = RANK_FULL};
+    struct looking l = begin(p);
     bool remembers = p->n > 1 && p->wish->affinity && p->wish->prompt->n > 0;
     uint64_t salt = remembers ? salt_of(&l) : 0;
     unsigned keeper = remembers ? find_keeper(p, salt) : BALANCE_NONE;

@@ -17,3 +17,6 @@ struct pick {
 /* The index of the node to ask; BALANCE_NONE when there is none. It is booked as the one that has
  * the prompt in its cache, and where it must load the model that is noted. */
 unsigned pick_node(const struct pick *p);
+
+/* Whether node `i` may be asked, however full it is. */
+bool pick_may_ask(const struct pick *p, unsigned i);

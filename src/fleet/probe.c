@@ -14,6 +14,7 @@ enum {
     MODELS_TIMEOUT_MS = 5000, /* llama.cpp answers from its decoding loop: seconds under load */
     COMPLETION_TIMEOUT_MS = 30000,
     LOADING_PAUSE_MS = 1000,
+    LOAD_PARTS = 4,  /* of the pause between two readings, after each of which one may be due */
     LOAD_COUNTS = 5, /* readings of a load that may fail before the last one is too old */
 };
 
@@ -244,6 +245,21 @@ static bool wants_look(const struct watch *w, bool first)
     return w->backend->n_models == 0 && first;
 }
 
+/* Until the next reading; false: the task ends. An engine that may be full is read more often, so
+ * that requests overflow as soon as it is, and come back as soon as it is no more. */
+static bool pause_reading(const struct watch *w, int64_t began_ns, int64_t interval_ms)
+{
+    int64_t part_ns = interval_ms * NS_PER_MS / LOAD_PARTS;
+
+    for (unsigned i = 1; i <= LOAD_PARTS; i++) {
+        if (task_park(began_ns + i * part_ns, TASK_CANCELLABLE) == WAIT_CANCELLED)
+            return false;
+        if (room_unsure(w->node, fleet_config(w->prober->fleet), loop_now_ns()))
+            break;
+    }
+    return true;
+}
+
 /* A node that is open or loading is left to its probe, one that rests to its operator. */
 static void watch_load(void *arg)
 {
@@ -255,12 +271,12 @@ static void watch_load(void *arg)
     struct error err;
 
     while (!p->stopping && !task_cancelled()) {
-        int64_t next_ns = loop_now_ns() + interval_ms * NS_PER_MS;
+        int64_t began_ns = loop_now_ns();
         if (!atomic_load(&w->node->open) && !atomic_load(&w->node->loading) &&
             atomic_load(&w->node->duty) != DUTY_DRAIN &&
             load_read(&reader, p->fleet, w->node, w->backend, &load, &err))
             node_set_load(w->node, &load, interval_ms * LOAD_COUNTS);
-        if (task_park(next_ns, TASK_CANCELLABLE) == WAIT_CANCELLED)
+        if (!pause_reading(w, began_ns, interval_ms))
             break;
     }
     w->load_task = NULL;

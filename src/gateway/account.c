@@ -197,8 +197,9 @@ static struct view plan_json(struct exchange *x)
 /* Nothing where the record's other members say all of it. */
 static struct view attempts_json(struct exchange *x)
 {
-    bool plain = x->n_attempts == 1 && x->answered_by && x->error.code == ERROR_NONE &&
-                 x->status == x->upstream_status && !continue_going(x);
+    bool plain = x->n_attempts == 1 && x->waited_ns == 0 && x->answered_by &&
+                 x->error.code == ERROR_NONE && x->status == x->upstream_status &&
+                 !continue_going(x);
 
     if (x->n_attempts == 0 || plain)
         return VIEW_NONE;

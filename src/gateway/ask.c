@@ -1,8 +1,10 @@
 #include "gateway/ask.h"
 
 #include "base/clock.h"
+#include "fleet/overflow.h"
 #include "gateway/attempts.h"
 #include "gateway/blame.h"
+#include "gateway/queue.h"
 #include "gateway/send.h"
 #include "gateway/translate.h"
 #include "llm/dialect.h"
@@ -134,18 +136,32 @@ static bool ask_node(struct exchange *x, struct asking *k, struct arena *a)
     return ok;
 }
 
+/* The next one that has room; where all are full it is waited for. */
+static struct node *next_node(struct exchange *x, const struct fleet_wish *wish,
+                              struct fleet_tried *tried)
+{
+    struct waiting_place place = {*wish, tried};
+    struct node *node = fleet_pick(x->fleet, wish, tried);
+    unsigned ignored;
+
+    if (!node && overflow_passes(x->fleet, wish, tried) &&
+        !queue_for_room(x, &place, 1, &ignored, &node))
+        return NULL;
+    return node;
+}
+
 bool ask_candidate(struct exchange *x, const struct ask *ask, struct arena *a,
                    struct view *ret_text)
 {
     unsigned backend = ask->candidate->backend;
     struct fleet_wish wish = {
-        .backend = backend, .model = ask->candidate->model, .arena = x->arena};
+        .backend = backend, .model = ask->candidate->model, .roomy = true, .arena = x->arena};
     struct fleet_tried tried = {0};
     struct node *node;
 
     error_set(&x->error, ERROR_NO_BACKEND, "no node of %.*s can be asked for the %s",
               VIEW_ARG(ask->candidate->backend_name), ask->purpose);
-    while ((node = fleet_pick(x->fleet, &wish, &tried))) {
+    while ((node = next_node(x, &wish, &tried))) {
         struct asking k = {.ask = ask,
                            .backend = &x->config->backends[backend],
                            .node = node,

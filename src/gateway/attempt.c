@@ -3,9 +3,11 @@
  * reached the client the next candidate is asked. One deadline covers the whole chain.
  */
 #include "base/clock.h"
+#include "fleet/overflow.h"
 #include "gateway/attempts.h"
 #include "gateway/continue.h"
 #include "gateway/hedge.h"
+#include "gateway/queue.h"
 #include "gateway/rounds.h"
 #include "gateway/screen.h"
 #include "gateway/split.h"
@@ -14,14 +16,60 @@
 
 enum { ATTEMPTS_MAX_BYTES = 16 * 1024 };
 
-/* `tried` has a bit for each node of each candidate: nobody is asked twice in a round. The first
- * one has a desperate one behind it, which asks those whose breakers are open. */
-static enum attempt_outcome attempt_all(struct exchange *x, struct rounds *rounds,
-                                        struct fleet_tried *tried, bool desperate)
+/* A round through the plan and the desperate one behind it. */
+struct round {
+    struct rounds *rounds;
+    /* A bit for each node of each candidate: nobody is asked twice. */
+    struct fleet_tried tried[PLAN_MAX_CANDIDATES];
+    /* Candidates that were passed over because they are full; the desperate round has none. */
+    struct waiting_place full[PLAN_MAX_CANDIDATES];
+    unsigned n_full;
+};
+
+static enum attempt_outcome attempt(struct exchange *x, struct round *r, unsigned i,
+                                    struct node *node)
 {
+    if (x->n_attempts >= ATTEMPTS_MAX || clock_mono_ns() >= x->deadline_ns)
+        return ATTEMPT_FINAL;
+    if (x->n_attempts > r->rounds->first_attempt)
+        atomic_fetch_add_explicit(&x->gateway->stats.failovers, 1, memory_order_relaxed);
+    return hedge_attempt(x, i, node, r->tried);
+}
+
+/* The candidate's nodes that have room. `ATTEMPT_NEXT`: none of them answered. */
+static enum attempt_outcome attempt_nodes(struct exchange *x, struct round *r, unsigned i,
+                                          bool desperate)
+{
+    const struct plan_candidate *c = &x->plan->candidates[i];
+    struct fleet_wish wish = {.backend = c->backend,
+                              .model = c->model,
+                              .desperate = desperate,
+                              .roomy = !desperate,
+                              .tokens = windows_needed(x, c),
+                              .affinity = x->config->affinity ? x->gateway->affinity : NULL,
+                              .prompt = &x->prompt,
+                              .arena = x->arena};
+    struct node *node;
+
+    while ((node = fleet_pick(x->fleet, &wish, &r->tried[i]))) {
+        if (!rounds_may_ask(x, r->rounds, i))
+            return ATTEMPT_NEXT_MODEL;
+        enum attempt_outcome outcome = attempt(x, r, i, node);
+        if (outcome != ATTEMPT_NEXT)
+            return outcome;
+        wish.tokens = windows_needed(x, c); /* the node may have found that it is more */
+    }
+    if (!desperate && overflow_passes(x->fleet, &wish, &r->tried[i]))
+        r->full[r->n_full++] = (struct waiting_place){wish, &r->tried[i]};
+    return ATTEMPT_NEXT;
+}
+
+/* The desperate round asks those whose breakers are open, too. */
+static enum attempt_outcome attempt_all(struct exchange *x, struct round *r, bool desperate)
+{
+    r->n_full = 0;
     for (unsigned i = 0; i < x->plan->n_candidates; i++) {
         const struct plan_candidate *c = &x->plan->candidates[i];
-        struct node *node;
         if (x->too_long & (UINT32_C(1) << i) || (continue_going(x) && !continue_fits(x, c)))
             continue;
         enum screen_verdict verdict = c->leaves ? screen_verdict(x) : SCREEN_PASS;
@@ -31,27 +79,36 @@ static enum attempt_outcome attempt_all(struct exchange *x, struct rounds *round
             return ATTEMPT_FINAL;
         if (verdict != SCREEN_PASS || (continue_going(x) && !continue_may_leave(x, c)))
             continue;
-        struct fleet_wish wish = {.backend = c->backend,
-                                  .model = c->model,
-                                  .desperate = desperate,
-                                  .tokens = windows_needed(x, c),
-                                  .affinity = x->config->affinity ? x->gateway->affinity : NULL,
-                                  .prompt = &x->prompt,
-                                  .arena = x->arena};
-        while ((node = fleet_pick(x->fleet, &wish, &tried[i])) && rounds_may_ask(x, rounds, i)) {
-            if (x->n_attempts >= ATTEMPTS_MAX || clock_mono_ns() >= x->deadline_ns)
-                return ATTEMPT_FINAL;
-            if (x->n_attempts > rounds->first_attempt)
-                atomic_fetch_add_explicit(&x->gateway->stats.failovers, 1, memory_order_relaxed);
-            enum attempt_outcome outcome = hedge_attempt(x, i, node, tried);
-            if (outcome == ATTEMPT_NEXT_MODEL)
-                break;
-            if (outcome != ATTEMPT_NEXT)
-                return outcome;
-            wish.tokens = windows_needed(x, c); /* the node may have found that it is more */
-        }
+        enum attempt_outcome outcome = attempt_nodes(x, r, i, desperate);
+        if (outcome != ATTEMPT_NEXT && outcome != ATTEMPT_NEXT_MODEL)
+            return outcome;
     }
     return ATTEMPT_NEXT;
+}
+
+/* Waits until one of those that were full has room, and asks it. */
+static enum attempt_outcome attempt_in_turn(struct exchange *x, struct round *r)
+{
+    unsigned place;
+    struct node *node;
+
+    if (x->n_attempts >= ATTEMPTS_MAX || !queue_for_room(x, r->full, r->n_full, &place, &node))
+        return ATTEMPT_FINAL;
+    return attempt(x, r, (unsigned)(r->full[place].tried - r->tried), node);
+}
+
+/* Those with room, in the order of the plan; while there are only full ones, whoever has room
+ * first; when all have failed, in the first round those too that are down. */
+static enum attempt_outcome attempt_round(struct exchange *x, struct round *r)
+{
+    enum attempt_outcome outcome = attempt_all(x, r, false);
+
+    while (outcome == ATTEMPT_NEXT && r->n_full > 0) {
+        outcome = attempt_in_turn(x, r);
+        if (outcome == ATTEMPT_NEXT || outcome == ATTEMPT_NEXT_MODEL)
+            outcome = attempt_all(x, r, false);
+    }
+    return outcome == ATTEMPT_NEXT && r->rounds->over == 0 ? attempt_all(x, r, true) : outcome;
 }
 
 static int64_t chain_total_ms(const struct exchange *x)
@@ -86,16 +143,6 @@ static bool nobody_left(struct exchange *x, const struct rounds *rounds)
     return error_hint(&x->error, "Try again later; `weir check` says which backends answer.");
 }
 
-/* The candidates in turn, and in the first round those too whose breakers are open. */
-static enum attempt_outcome attempt_round(struct exchange *x, struct rounds *rounds,
-                                          struct fleet_tried *tried)
-{
-    enum attempt_outcome outcome = attempt_all(x, rounds, tried, false);
-
-    return outcome == ATTEMPT_NEXT && rounds->over == 0 ? attempt_all(x, rounds, tried, true)
-                                                        : outcome;
-}
-
 static void set_tried(struct exchange *x, struct fleet_tried *tried)
 {
     for (unsigned i = 0; i < x->plan->n_candidates; i++) {
@@ -108,7 +155,7 @@ static void set_tried(struct exchange *x, struct fleet_tried *tried)
  * not broken it, then with all but the last one, as long as more is said or a pause may help. */
 static bool go_on(struct exchange *x)
 {
-    struct fleet_tried tried[PLAN_MAX_CANDIDATES] = {0};
+    struct round round = {.n_full = 0};
     enum attempt_outcome outcome = ATTEMPT_BROKEN;
     bool progress = false, more;
 
@@ -121,14 +168,15 @@ static bool go_on(struct exchange *x)
             break;
         progress |= more;
         x->may_pass = RETRY_FAILED;
-        set_tried(x, tried);
-        outcome = attempt_round(x, &rounds, tried);
+        round.rounds = &rounds;
+        set_tried(x, round.tried);
+        outcome = attempt_round(x, &round);
         while (outcome == ATTEMPT_NEXT &&
                (progress || (x->may_pass != RETRY_FAILED && rounds_again(x, &rounds)))) {
             progress = false;
-            memset(tried, 0, sizeof(tried));
-            set_tried(x, tried);
-            outcome = attempt_round(x, &rounds, tried);
+            memset(round.tried, 0, sizeof(round.tried));
+            set_tried(x, round.tried);
+            outcome = attempt_round(x, &round);
         }
     }
     return outcome == ATTEMPT_ANSWERED || continue_gave_up(x);
@@ -143,8 +191,8 @@ bool exchange_attempt(struct exchange *x)
     io_watch_peer(&x->client->stream.io, task_current());
     fleet_count_request(x->fleet);
     for (;;) {
-        struct fleet_tried tried[PLAN_MAX_CANDIDATES] = {0};
-        enum attempt_outcome outcome = attempt_round(x, &rounds, tried);
+        struct round round = {.rounds = &rounds};
+        enum attempt_outcome outcome = attempt_round(x, &round);
         if (outcome == ATTEMPT_ANSWERED)
             return true;
         if (outcome == ATTEMPT_BROKEN)

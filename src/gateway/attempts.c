@@ -1,5 +1,6 @@
 #include "gateway/attempts.h"
 
+#include "base/clock.h"
 #include "json/writer.h"
 
 void attempts_add(struct exchange *x, const struct attempt_note *note)
@@ -14,6 +15,10 @@ void attempts_add(struct exchange *x, const struct attempt_note *note)
     json_put_member_string(&w, VIEW("model"), note->candidate->model);
     json_put_member_string(&w, VIEW("outcome"), note->outcome);
     json_put_member_i64(&w, VIEW("ms"), note->ms);
+    if (x->waited_ns > x->waited_told_ns) {
+        json_put_member_i64(&w, VIEW("waited_ms"), (x->waited_ns - x->waited_told_ns) / NS_PER_MS);
+        x->waited_told_ns = x->waited_ns;
+    }
     if (note->status)
         json_put_member_i64(&w, VIEW("status"), note->status);
     if (note->purpose)

@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "fleet/overflow.h"
 #include "gateway/exchange.h"
 #include "gateway/sayable.h"
 #include "run/task.h"
@@ -68,6 +69,9 @@ bool exchange_decide(struct exchange *x)
     x->plan = arena_new_of(x->arena, struct plan);
     if (!x->plan || !fleet_view(x->fleet, x->arena, &fleet))
         return error_set(&x->error, ERROR_NO_MEMORY, "no memory to decide");
+    for (unsigned i = 0; i < fleet.n_backends; i++)
+        if (fleet.backends[i].saturated)
+            overflow_press(x->fleet, fleet.backends[i].index);
     return policy_decide(x->config, &question, &fleet, x->arena, x->plan, &x->error) &&
            sayable_sift(x->config, &x->request, x->request_arena, x->plan, x->arena, &x->error);
 }

@@ -57,6 +57,7 @@ struct exchange {
     uint32_t too_long;     /* a bit for each candidate whose window the prompt does not fit into */
     uint32_t least_window; /* a smaller one was found too small */
     enum stats_retry may_pass; /* what failed in this round and may pass; RETRY_FAILED: nothing */
+    int64_t waited_ns, waited_told_ns; /* in the queue for room, in all; told with attempts */
     struct view notes;
     int status;             /* what the client gets */
     int upstream_status;    /* of the last attempt that got one */

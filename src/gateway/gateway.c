@@ -403,6 +403,8 @@ static void begin(void *arg)
         drain(g);
         return;
     }
+    if (!task_spawn(loop_current(), "room", watch_room, g))
+        log_error("start", "no memory to watch the nodes' room");
     preload_trust(fleet_config(g->fleet));
     attend(g);
 }

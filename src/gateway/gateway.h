@@ -12,6 +12,7 @@
 #include "fleet/unable.h"
 #include "gateway/answers.h"
 #include "gateway/hedge_budget.h"
+#include "gateway/saturation.h"
 #include "gateway/stats.h"
 #include "inspect/inspect.h"
 #include "ledger/ledger.h"
@@ -31,6 +32,7 @@ struct gateway {
     struct prober *prober;
     struct discover *discover;
     struct duties *duties;           /* loop 0 only */
+    struct saturation saturation;    /* so too */
     struct anchor_hook *anchor_hook; /* NULL: none */
     struct stats stats;
     struct hedge_budget hedge_budget;

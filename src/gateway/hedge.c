@@ -75,6 +75,7 @@ static struct node *find_second(const struct race *race, unsigned from, struct f
         const struct plan_candidate *c = &x->plan->candidates[i];
         struct fleet_wish wish = {.backend = c->backend,
                                   .model = c->model,
+                                  .roomy = true,
                                   .tokens = windows_needed(x, c),
                                   .arena = x->arena};
         struct fleet_tried before = tried[i];

@@ -1,7 +1,12 @@
 #include "gateway/watch.h"
 
+#include "base/clock.h"
 #include "fleet/forget.h"
+#include "fleet/waiting.h"
 #include "gateway/log.h"
+#include "run/task.h"
+
+enum { ROOM_MS = 200 };
 
 static void tell_difference(const struct fleet_difference *d, void *arg)
 {
@@ -162,4 +167,16 @@ void watch_end(struct gateway *g)
     prober_stop(g->prober);
     g->discover = NULL;
     g->prober = NULL;
+}
+
+void watch_room(void *gateway)
+{
+    struct gateway *g = gateway;
+
+    while (task_sleep_ms(ROOM_MS) != WAIT_CANCELLED) {
+        struct fleet *f = gateway_fleet(g);
+        waiting_look_around();
+        saturation_look(&g->saturation, f, clock_mono_ns());
+        fleet_unref(f);
+    }
 }

@@ -9,3 +9,7 @@ void watch_end(struct gateway *g);
 
 /* Gives the ledger the node's hours up to now, where they cost something. */
 void watch_hours(struct gateway *g, const struct config_backend *b, struct node *n);
+
+/* A task of loop 0, which ends with it: those who wait for room that comes with time alone, and
+ * which backends overflow. */
+void watch_room(void *gateway);

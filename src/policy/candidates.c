@@ -14,7 +14,16 @@ struct walk {
     struct arena *arena;
     struct plan *plan;
     struct losses losses;
+    struct view overflow; /* the first of the preferred side that is full, and how; may be empty */
 };
+
+/* In which order backends are asked, before the order of the config. */
+enum readiness { READY, FULL, DOWN };
+
+static enum readiness readiness_of(const struct policy_backend *b)
+{
+    return !b->available ? DOWN : b->saturated ? FULL : READY;
+}
 
 static enum side other_side(enum side side)
 {
@@ -142,6 +151,18 @@ static struct view side_barred(const struct walk *w, enum side side)
     return VIEW_NONE;
 }
 
+static struct view reason_for(const struct walk *w, const struct policy_backend *b, bool first)
+{
+    if (!b->available)
+        return VIEW("node down: only if nothing else is left");
+    if (b->saturated && w->plan->n_candidates > 0)
+        return b->fullness;
+    if (first)
+        return w->plan->because;
+    return w->overflow.n ? CONCAT(w->arena, VIEW("overflow: "), w->overflow)
+                         : VIEW("fallback: other side");
+}
+
 static void add(struct walk *w, const struct policy_backend *b, bool first)
 {
     struct plan *plan = w->plan;
@@ -154,9 +175,7 @@ static void add(struct walk *w, const struct policy_backend *b, bool first)
         skip(w, b, m->name, VIEW("the plan is full"));
         return;
     }
-    struct view reason = !b->available ? VIEW("node down: only if nothing else is left")
-                         : first       ? plan->because
-                                       : VIEW("fallback: other side");
+    struct view reason = reason_for(w, b, first);
     plan->candidates[plan->n_candidates++] =
         (struct plan_candidate){.backend = b->index,
                                 .side = b->side,
@@ -167,14 +186,14 @@ static void add(struct walk *w, const struct policy_backend *b, bool first)
                                 .available = b->available};
 }
 
-/* The backends of one side that are available, or those that are not, in the config's order. */
+/* The backends of one side that are so ready, in the config's order. */
 static void add_side(struct walk *w, const struct policy_fleet *fleet, enum side side, bool first,
-                     bool available)
+                     enum readiness readiness)
 {
     struct view barred = side_barred(w, side);
     for (unsigned i = 0; i < fleet->n_backends; i++) {
         const struct policy_backend *b = &fleet->backends[i];
-        if (b->side != side || b->available != available)
+        if (b->side != side || readiness_of(b) != readiness)
             continue;
         if (barred.n) {
             skip(w, b, VIEW_NONE, barred);
@@ -185,6 +204,18 @@ static void add_side(struct walk *w, const struct policy_fleet *fleet, enum side
             add(w, b, first);
         }
     }
+}
+
+/* Where the preferred side has nobody that is ready: the first that would do but is full. */
+static struct view fullness_of(const struct walk *w, const struct policy_fleet *fleet,
+                               enum side side)
+{
+    for (unsigned i = 0; i < fleet->n_backends && side_barred(w, side).n == 0; i++) {
+        const struct policy_backend *b = &fleet->backends[i];
+        if (b->side == side && readiness_of(b) == FULL && fitting_model(w, b))
+            return b->fullness;
+    }
+    return VIEW_NONE;
 }
 
 static bool nothing_fits(const struct walk *w, struct error *err)
@@ -232,9 +263,11 @@ bool collect_candidates(const struct policy_question *question, const struct pol
 {
     struct walk w = {.question = question, .target = target, .arena = a, .plan = plan};
     enum side side = first_side(plan);
-    add_side(&w, fleet, side, true, true);
-    add_side(&w, fleet, other_side(side), false, true);
-    add_side(&w, fleet, side, true, false);
-    add_side(&w, fleet, other_side(side), false, false);
+    for (enum readiness r = READY; r <= DOWN; r++) {
+        add_side(&w, fleet, side, true, r);
+        if (r == READY && plan->n_candidates == 0)
+            w.overflow = fullness_of(&w, fleet, side);
+        add_side(&w, fleet, other_side(side), false, r);
+    }
     return plan->n_candidates > 0 || nothing_fits(&w, err);
 }

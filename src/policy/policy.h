@@ -35,8 +35,10 @@ struct policy_backend {
     bool available;              /* some node's breaker is closed and none asked us to wait */
     struct policy_model *models; /* in the order of preference */
     unsigned n_models;
-    bool out_of_service; /* every node is, by the operator: nothing is left to try */
-    bool cuts;           /* it cuts a prompt that is too long without a word */
+    bool out_of_service;  /* every node is, by the operator: nothing is left to try */
+    bool cuts;            /* it cuts a prompt that is too long without a word */
+    bool saturated;       /* every node that may be asked is full ... */
+    struct view fullness; /* ... and how: "lab is full: 6 queued" */
 };
 
 struct policy_fleet {

@@ -166,13 +166,13 @@ def node_of(weir, up):
 def test_what_is_known_of_each_node(start, cloud):
     with Upstream(engine="vllm") as gpu, Upstream(engine="llamacpp") as cpu, \
             Upstream(engine="ollama") as desk:
-        gpu.load = {"running": 3, "queued": 7, "kv": 0.5}
+        gpu.load = {"running": 3, "queued": 3, "kv": 0.5}
         gpu.version, cpu.window = "0.32.0", 2048
         weir = start(backend("gpu", "inside", gpu), backend("cpu", "inside", cpu),
                      backend("desk", "inside", desk, nodes=[{"url": desk.url, "zone": "east",
                                                              "weight": 250}]),
                      backend("cloud", "outside", cloud), health=OFTEN)
-        eventually(lambda: node_of(weir, gpu)["queued"] == 7)
+        eventually(lambda: node_of(weir, gpu)["queued"] == 3)
         eventually(lambda: node_of(weir, desk)["loaded"] == 1)
         assert weir.ask().status == 200
         known = nodes_of(weir)
@@ -182,7 +182,7 @@ def test_what_is_known_of_each_node(start, cloud):
                                     "running", "queued", "kv_use", "in_flight", "requests",
                                     "failures", "why", "last_error", "zone", "weight")} == {
             "backend": "gpu", "side": "inside", "engine": "vllm", "version": "0.32.0",
-            "state": "up", "breaker": "closed", "running": 3, "queued": 7, "kv_use": 0.5,
+            "state": "up", "breaker": "closed", "running": 3, "queued": 3, "kv_use": 0.5,
             "in_flight": 0, "requests": 1, "failures": 0, "why": "first seen", "last_error": "",
             "zone": "", "weight": 100}
         assert one["latency_ms"] >= 0 and 0 <= one["load_age_ms"] < 500 * SLACK
@@ -198,7 +198,7 @@ def test_what_is_known_of_each_node(start, cloud):
         assert len(table) == 5 and table[0].split()[:3] == ["state", "node", "backend"]
         row = next(line for line in table if gpu.url in line)
         assert row.split()[:11] == ["up", gpu.url, "gpu", "-", "100", "vllm", "0.32.0", "0", "3",
-                                    "7", "50%"]
+                                    "3", "50%"]
         row = next(line for line in table if desk.url in line)
         assert row.split()[3:5] == ["east", "250"]
         assert "fake-model* (4096)" in row

@@ -167,8 +167,8 @@ static const struct wrong shape[] = {
     {"xyzzy: 1\n", "weir.yaml:1:1: unknown option 'xyzzy'",
      "known here: listen, admin, loops, zone, insecure, keys, aliases, backends, policy, "
      "perimeter, "
-     "limits, timeouts, streams, breaker, retry, health, balance, hedge, ledger, responses, "
-     "prices"},
+     "limits, timeouts, streams, breaker, retry, health, balance, hedge, overflow, "
+     "queue, ledger, responses, prices"},
     {"limits:\n  bodi: 1MiB\n", "weir.yaml:2:3: unknown option 'bodi'", "did you mean 'body'?"},
     {"limits: 5\n", "weir.yaml:1:9: limits is a text, not a map",
      "write it as key: value, one a line"},

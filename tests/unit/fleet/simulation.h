@@ -143,7 +143,8 @@ static inline void sim_read_all(struct sim *s, double now)
             if (r->engine == i)
                 ++*(r->begins <= now ? &load.running : &load.queued);
         }
-        pace_read(&s->engines[i].pace, &load, s->engines[i].own, sim_ns(now + 5 * s->read_every));
+        pace_read(&s->engines[i].pace, &load, s->engines[i].own, sim_ns(now),
+                  sim_ns(now + 5 * s->read_every));
     }
 }
 

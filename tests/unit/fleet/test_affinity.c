@@ -309,7 +309,7 @@ static unsigned choose(struct load *l, const struct affinity_prompt *p, double n
         const struct sim_engine *e = &l->sim.engines[i];
         known[i] = (struct balance_node){.service_ns = pace_service_ns(&e->pace, sim_ns(now)),
                                          .jobs = pace_jobs(&e->pace, e->own, sim_ns(now)),
-                                         .width = e->pace.width,
+                                         .width = pace_width(&e->pace),
                                          .weight = 100};
     }
     return balance_choose(known, NODES, affinity_find(l->affinity, p, 1, 4 * MIB), 1,

@@ -15,7 +15,7 @@ static struct balance_node known_of(const struct sim_engine *e, double now)
 {
     return (struct balance_node){.service_ns = pace_service_ns(&e->pace, sim_ns(now)),
                                  .jobs = pace_jobs(&e->pace, e->own, sim_ns(now)),
-                                 .width = e->pace.width,
+                                 .width = pace_width(&e->pace),
                                  .weight = 100};
 }
 

@@ -17,7 +17,7 @@ static void apply(struct duties *d)
 static struct node *pick(struct fleet *f, const char *model, bool desperate,
                          struct fleet_tried *tried)
 {
-    struct fleet_wish wish = {0, view_str(model), desperate, 0};
+    struct fleet_wish wish = {.model = view_str(model), .desperate = desperate};
 
     return fleet_pick(f, &wish, tried);
 }

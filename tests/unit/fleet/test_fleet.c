@@ -156,7 +156,7 @@ static void test_windows_of_nodes(void **state)
                                  "{\"id\":\"a:latest\",\"max_model_len\":512}]}");
     node_lists(node_of(f, 0, 2), "{\"data\":[{\"id\":\"a\"},{\"id\":\"b\"}]}"); /* not known */
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-        struct fleet_wish wish = {0, view_str(table[i].model), false, table[i].tokens};
+        struct fleet_wish wish = {.model = view_str(table[i].model), .tokens = table[i].tokens};
         struct fleet_tried tried = {0};
         while (fleet_pick(f, &wish, &tried))
             ;

@@ -118,7 +118,8 @@ static void test_a_refused_key(void **state)
     struct fleet *f = fleet_of(ONE);
     struct node *n = node_of(f, 0, 0);
     struct error why = {.code = ERROR_UPSTREAM_STATUS, .text = "lab answered 401", .own = 16};
-    struct fleet_wish wish = {0, VIEW("m"), false, 0}, despair = {0, VIEW("m"), true, 0};
+    struct fleet_wish wish = {.model = VIEW("m")};
+    struct fleet_wish despair = {.model = VIEW("m"), .desperate = true};
     struct fleet_tried tried = {0};
     (void)state;
 

@@ -37,33 +37,93 @@ static void test_each_request_counts_once(void **state)
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct pace p = {0};
         struct node_load load = told(cases[i].running, cases[i].queued);
-        pace_read(&p, &load, cases[i].own_then, T0);
+        pace_read(&p, &load, cases[i].own_then, T0 - 2, T0);
         assert_int_equal(pace_jobs(&p, cases[i].own_now, T0 - 1), cases[i].jobs);
         assert_int_equal(pace_jobs(&p, cases[i].own_now, T0), cases[i].own_now); /* too old */
     }
 }
 
-static void test_the_width_is_told_or_learnt(void **state)
+static void read_at(struct pace *p, int64_t running, int64_t queued, int64_t at)
+{
+    struct node_load load = told(running, queued);
+    pace_read(p, &load, 0, at, at + 5 * NS_PER_S);
+}
+
+/* As many as ran while others waited twice; a quarter more a reading, until somebody waits again.
+ */
+static void test_the_width_is_learnt(void **state)
 {
     struct pace p = {0};
-    struct node_load idle = told(3, 0), full = told(8, 1), wider = told(11, 0), less = told(6, 2);
+    static const struct {
+        int64_t running, queued;
+        unsigned width;
+    } readings[] = {{3, 0, 0}, /* nobody waits: it may be any */
+                    {4, 2, 0}, /* somebody may have been on the way in */
+                    {4, 2, 4},   {4, 0, 6},   {5, 0, 6}, {6, 0, 8}, {8, 0, 11},
+                    {11, 3, 11}, {10, 3, 10}, /* its cache holds fewer long ones */
+                    {3, 0, 10},  {0, 3, 10},  {0, 3, 1}, {1, 0, 2}, {-1, -1, 2}};
+    int64_t now = T0;
     (void)state;
 
-    pace_read(&p, &idle, 0, T0);
-    assert_int_equal(p.width, 0); /* nobody waits: it may be any */
-    pace_read(&p, &full, 0, T0);
-    assert_int_equal(p.width, 8);
-    pace_read(&p, &idle, 0, T0);
-    assert_int_equal(p.width, 8);
-    pace_read(&p, &wider, 0, T0);
-    assert_int_equal(p.width, 11);
-    pace_read(&p, &less, 0, T0);
-    assert_int_equal(p.width, 6); /* its cache holds fewer long ones */
-    pace_tell_width(&p, 0);
-    assert_int_equal(p.width, 6);
+    for (size_t i = 0; i < sizeof(readings) / sizeof(readings[0]); i++, now += NS_PER_S) {
+        read_at(&p, readings[i].running, readings[i].queued, now);
+        assert_int_equal(pace_width(&p), readings[i].width);
+    }
+    /* Two that have nothing to do with each other teach nothing. */
+    read_at(&p, 9, 2, now);
+    read_at(&p, 9, 2, now + 5 * NS_PER_S);
+    assert_int_equal(pace_width(&p), 2);
+}
+
+static void test_the_width_is_told(void **state)
+{
+    struct pace p = {0};
+    (void)state;
+
     pace_tell_width(&p, 4);
-    pace_read(&p, &full, 0, T0);
-    assert_int_equal(p.width, 4);
+    read_at(&p, 9, 2, T0);
+    read_at(&p, 9, 2, T0 + 1);
+    assert_int_equal(pace_width(&p), 4);
+    pace_tell_width(&p, 0); /* another engine, which does not say */
+    assert_int_equal(pace_width(&p), 0);
+    read_at(&p, 9, 2, T0 + 2);
+    pace_tell_width(&p, 0);
+    assert_int_equal(pace_width(&p), 9);
+}
+
+/* To compare nodes anything is better than nothing; what must not be wrong is told, or of readings
+ * that still come. */
+static void test_how_sure_a_width_is(void **state)
+{
+    struct pace p = {0};
+    int64_t later = T0 + 60 * NS_PER_S;
+    (void)state;
+
+    pace_guess_width(&p, 2);
+    assert_int_equal(pace_width(&p), 2);
+    assert_int_equal(pace_crowd(&p, 0, T0).width, 0);
+    read_at(&p, 8, 1, T0);
+    read_at(&p, 8, 1, T0 + 1);
+    assert_int_equal(pace_crowd(&p, 0, T0 + 1).width, 8);
+    assert_int_equal(pace_crowd(&p, 0, later).width, 0);
+    assert_int_equal(pace_width(&p), 8);
+    pace_tell_width(&p, 4);
+    assert_int_equal(pace_crowd(&p, 0, later).width, 4);
+}
+
+static void test_what_a_reading_does_not_have(void **state)
+{
+    struct pace p = {0};
+    struct node_load load = told(7, 2);
+    (void)state;
+
+    assert_int_equal(pace_crowd(&p, 3, T0).unread, 3);
+    pace_read(&p, &load, 5, T0, T0 + NS_PER_S);
+    assert_int_equal(pace_crowd(&p, 0, T0).queued, 2);
+    assert_int_equal(pace_crowd(&p, 9, T0).unread, 4);
+    assert_int_equal(pace_crowd(&p, 1, T0).unread, 0);
+    assert_int_equal(pace_crowd(&p, 0, T0 + NS_PER_S).queued, 0); /* too old */
+    assert_int_equal(pace_crowd(&p, 9, T0 + NS_PER_S).unread, 9);
 }
 
 static void test_the_time_of_a_request_that_does_not_wait(void **state)
@@ -148,7 +208,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_request_counts_once),
-        cmocka_unit_test(test_the_width_is_told_or_learnt),
+        cmocka_unit_test(test_the_width_is_learnt),
+        cmocka_unit_test(test_the_width_is_told),
+        cmocka_unit_test(test_how_sure_a_width_is),
+        cmocka_unit_test(test_what_a_reading_does_not_have),
         cmocka_unit_test(test_the_time_of_a_request_that_does_not_wait),
         cmocka_unit_test(test_measures_are_smoothed_and_forgotten),
         cmocka_unit_test(test_loading_is_measured_apart),

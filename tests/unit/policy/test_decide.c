@@ -189,6 +189,79 @@ static void what_is_down_comes_last(void **state)
     assert_string_equal(order(w), "[lab/qwen-7b] [desk/llama3:latest] [openai/gpt-5-mini]");
 }
 
+static void fill(struct world *w, unsigned backend, bool saturated)
+{
+    struct policy_backend *b = &w->backends[backend];
+
+    b->saturated = saturated;
+    b->fullness = arena_printf(w->arena, "%.*s is full", VIEW_ARG(b->name));
+}
+
+/* Behind those that have room and before those that are down, where the policy allows the others.
+ */
+static void what_is_full_overflows(void **state)
+{
+    static const struct {
+        const char *asked;
+        enum task_kind task;
+        bool full[3]; /* openai, lab, desk */
+        const char *order, *reasons[3];
+    } cases[] = {
+        {"auto",
+         TASK_EXTRACTION,
+         {false, true, false},
+         "desk/llama3:latest openai/gpt-5-mini lab/qwen-7b",
+         {"matrix: extraction goes inside", "fallback: other side", "lab is full"}},
+        {"auto",
+         TASK_EXTRACTION,
+         {false, true, true},
+         "openai/gpt-5-mini lab/qwen-7b desk/llama3:latest",
+         {"overflow: lab is full", "lab is full", "desk is full"}},
+        {"auto",
+         TASK_EXTRACTION,
+         {true, true, true},
+         "lab/qwen-7b desk/llama3:latest openai/gpt-5-mini",
+         {"matrix: extraction goes inside", "desk is full", "openai is full"}},
+        {"auto",
+         TASK_CODING,
+         {false, true, false},
+         "openai/gpt-5-mini desk/llama3:latest lab/qwen-7b",
+         {"matrix: coding goes outside", "fallback: other side", "lab is full"}},
+        {"inside",
+         TASK_EXTRACTION,
+         {false, true, true},
+         "lab/qwen-7b desk/llama3:latest",
+         {"pinned inside", "desk is full"}},
+        {"inside/qwen-7b", TASK_EXTRACTION, {false, true, false}, "lab/qwen-7b", {"pinned inside"}},
+        {"qwen-7b",
+         TASK_EXTRACTION,
+         {false, true, false},
+         "openai/qwen-7b lab/qwen-7b",
+         {"overflow: lab is full", "lab is full"}},
+        /* what is full but would not do is no reason */
+        {"gpt-5-mini",
+         TASK_EXTRACTION,
+         {false, true, true},
+         "openai/gpt-5-mini",
+         {"fallback: other side"}},
+    };
+    struct world *w = *state;
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        w->question.model = view_str(cases[i].asked);
+        w->facts.task = cases[i].task;
+        for (unsigned k = 0; k < 3; k++)
+            fill(w, k, cases[i].full[k]);
+        assert_true(decide(w));
+        assert_string_equal(order(w), cases[i].order);
+        for (unsigned k = 0; k < w->plan.n_candidates; k++)
+            assert_text(w->plan.candidates[k].reason, cases[i].reasons[k]);
+    }
+    w->question.model = VIEW("auto");
+    w->backends[0].available = false;
+    assert_true(decide(w));
+    assert_string_equal(order(w), "lab/qwen-7b desk/llama3:latest [openai/gpt-5-mini]");
+}
+
 /* Unlike one that is down, it is not even tried when nothing else is left. */
 static void what_is_out_of_service_is_left_out(void **state)
 {
@@ -695,6 +768,7 @@ int main(void)
         CASE(matrix_places_each_task),
         CASE(the_other_side_stands_behind),
         CASE(what_is_down_comes_last),
+        CASE(what_is_full_overflows),
         CASE(what_is_out_of_service_is_left_out),
         CASE(asked_models),
         CASE(unknown_models),

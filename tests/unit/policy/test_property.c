@@ -58,6 +58,8 @@ static void draw_fleet(struct world *w)
                                                  .side = (enum side)draw(2),
                                                  .engine = (enum engine)draw(ENGINE_COUNT),
                                                  .available = draw(3) > 0,
+                                                 .saturated = draw(3) == 0,
+                                                 .fullness = VIEW("full"),
                                                  .models = w->models[i],
                                                  .n_models = draw(MODELS + 1)};
         for (unsigned k = 0; k < w->backends[i].n_models; k++)
@@ -124,6 +126,11 @@ static void assert_sides(const struct world *w, const struct plan *plan)
     }
 }
 
+static unsigned readiness(const struct world *w, const struct plan_candidate *c)
+{
+    return !c->available ? 2 : w->backends[c->backend].saturated ? 1 : 0;
+}
+
 static void assert_fits(const struct world *w, const struct plan *plan)
 {
     for (unsigned i = 0; i < plan->n_candidates; i++) {
@@ -138,8 +145,8 @@ static void assert_fits(const struct world *w, const struct plan *plan)
         assert_true(fits);
         assert_true(c->reason.n > 0);
         assert_int_equal(c->available, b->available);
-        if (i > 0) /* what is down never stands before what is up */
-            assert_true(plan->candidates[i - 1].available || !c->available);
+        if (i > 0) /* what is down never stands before what is up, nor what is full before others */
+            assert_true(readiness(w, &plan->candidates[i - 1]) <= readiness(w, c));
     }
 }
 
