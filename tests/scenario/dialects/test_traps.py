@@ -97,7 +97,7 @@ def test_calls_without_ids_get_some(pair, stream):
 def test_an_error_in_a_200_is_an_error(pair, stream):
     """Alone, or as the first event of a stream: nothing has been said yet."""
     pair.upstream.script(lambda exchange: [
-        speech._head(exchange.speaks),
+        speech.stream_head(exchange.speaks),
         wire.chunk(speech.error_event(exchange.speaks, "out of memory", 0)), wire.LAST_CHUNK]
         if stream else [speech.json_answer(200, speech.error_body(exchange.speaks, 500, "oom"))])
     with pytest.raises(ERRORS[pair.source]) as caught:
