@@ -127,7 +127,7 @@ def test_a_stale_connection_is_retried(pair, lab, ending):
 
 def test_an_upstream_that_dies_at_work_was_no_stale_connection(pair, lab):
     """Asked over a connection that was used before, it dies behind the time for a new one."""
-    lab.script(lambda exchange: [0.7, faulty.RST] if exchange.connection.requests > 1 else
+    lab.script(lambda exchange: [0.7 * SLACK, faulty.RST] if exchange.connection.requests > 1 else
                faulty.Plain("fresh"))
     died = []
     with pair.raw() as client:
