@@ -88,8 +88,8 @@ struct fleet_wish {
     /* What the model's window must hold; of several nodes those with a smaller one are passed over.
      * 0: it does not matter. */
     uint32_t tokens;
-    struct affinity *affinity; /* NULL: whose cache has the prompt does not matter */
-    const struct affinity_prompt *prompt;
+    struct affinity *affinity;            /* NULL: whose cache has the prompt does not matter */
+    const struct affinity_prompt *prompt; /* so too */
     /* As long as it lives, so do the nodes that were picked. May be NULL where all nodes stand in
      * the config: those live as long as the fleet. */
     struct arena *arena;

@@ -179,7 +179,7 @@ bool pick_may_ask(const struct pick *p, unsigned i)
 unsigned pick_node(const struct pick *p)
 {
     struct looking l = begin(p);
-    bool remembers = p->n > 1 && p->wish->affinity && p->wish->prompt->n > 0;
+    bool remembers = p->n > 1 && p->wish->affinity && p->wish->prompt && p->wish->prompt->n > 0;
     uint64_t salt = remembers ? salt_of(&l) : 0;
     unsigned keeper = remembers ? find_keeper(p, salt) : BALANCE_NONE;
 

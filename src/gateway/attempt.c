@@ -20,10 +20,10 @@ enum { ATTEMPTS_MAX_BYTES = 16 * 1024 };
 struct round {
     struct rounds *rounds;
     /* A bit for each node of each candidate: nobody is asked twice. */
-    struct fleet_tried tried[PLAN_MAX_CANDIDATES];
-    /* Candidates that were passed over because they are full; the desperate round has none. */
-    struct waiting_place full[PLAN_MAX_CANDIDATES];
-    unsigned n_full;
+    struct fleet_tried *tried;
+    /* A bit for each candidate that was passed over because it is full; the desperate round has
+     * none. */
+    uint32_t full;
 };
 
 static enum attempt_outcome attempt(struct exchange *x, struct round *r, unsigned i,
@@ -36,19 +36,25 @@ static enum attempt_outcome attempt(struct exchange *x, struct round *r, unsigne
     return hedge_attempt(x, i, node, r->tried);
 }
 
+static struct fleet_wish wish_for(const struct exchange *x, unsigned i, bool desperate)
+{
+    const struct plan_candidate *c = &x->plan->candidates[i];
+
+    return (struct fleet_wish){.backend = c->backend,
+                               .model = c->model,
+                               .desperate = desperate,
+                               .roomy = !desperate,
+                               .tokens = windows_needed(x, c),
+                               .affinity = x->config->affinity ? x->gateway->affinity : NULL,
+                               .prompt = x->prompt,
+                               .arena = x->arena};
+}
+
 /* The candidate's nodes that have room. `ATTEMPT_NEXT`: none of them answered. */
 static enum attempt_outcome attempt_nodes(struct exchange *x, struct round *r, unsigned i,
                                           bool desperate)
 {
-    const struct plan_candidate *c = &x->plan->candidates[i];
-    struct fleet_wish wish = {.backend = c->backend,
-                              .model = c->model,
-                              .desperate = desperate,
-                              .roomy = !desperate,
-                              .tokens = windows_needed(x, c),
-                              .affinity = x->config->affinity ? x->gateway->affinity : NULL,
-                              .prompt = &x->prompt,
-                              .arena = x->arena};
+    struct fleet_wish wish = wish_for(x, i, desperate);
     struct node *node;
 
     while ((node = fleet_pick(x->fleet, &wish, &r->tried[i]))) {
@@ -57,17 +63,17 @@ static enum attempt_outcome attempt_nodes(struct exchange *x, struct round *r, u
         enum attempt_outcome outcome = attempt(x, r, i, node);
         if (outcome != ATTEMPT_NEXT)
             return outcome;
-        wish.tokens = windows_needed(x, c); /* the node may have found that it is more */
+        wish = wish_for(x, i, desperate); /* the node may have found that it needs a wider window */
     }
     if (!desperate && overflow_passes(x->fleet, &wish, &r->tried[i]))
-        r->full[r->n_full++] = (struct waiting_place){wish, &r->tried[i]};
+        r->full |= UINT32_C(1) << i;
     return ATTEMPT_NEXT;
 }
 
 /* The desperate round asks those whose breakers are open, too. */
 static enum attempt_outcome attempt_all(struct exchange *x, struct round *r, bool desperate)
 {
-    r->n_full = 0;
+    r->full = 0;
     for (unsigned i = 0; i < x->plan->n_candidates; i++) {
         const struct plan_candidate *c = &x->plan->candidates[i];
         if (x->too_long & (UINT32_C(1) << i) || (continue_going(x) && !continue_fits(x, c)))
@@ -87,14 +93,18 @@ static enum attempt_outcome attempt_all(struct exchange *x, struct round *r, boo
 }
 
 /* Waits until one of those that were full has room, and asks it. */
-static enum attempt_outcome attempt_in_turn(struct exchange *x, struct round *r)
+static OWN_FRAME enum attempt_outcome attempt_in_turn(struct exchange *x, struct round *r)
 {
-    unsigned place;
+    struct waiting_place places[PLAN_MAX_CANDIDATES];
+    unsigned n = 0, place;
     struct node *node;
 
-    if (x->n_attempts >= ATTEMPTS_MAX || !queue_for_room(x, r->full, r->n_full, &place, &node))
+    for (unsigned i = 0; i < x->plan->n_candidates; i++)
+        if (r->full & UINT32_C(1) << i)
+            places[n++] = (struct waiting_place){wish_for(x, i, false), &r->tried[i]};
+    if (x->n_attempts >= ATTEMPTS_MAX || !queue_for_room(x, places, n, &place, &node))
         return ATTEMPT_FINAL;
-    return attempt(x, r, (unsigned)(r->full[place].tried - r->tried), node);
+    return attempt(x, r, (unsigned)(places[place].tried - r->tried), node);
 }
 
 /* Those with room, in the order of the plan; while there are only full ones, whoever has room
@@ -103,7 +113,7 @@ static enum attempt_outcome attempt_round(struct exchange *x, struct round *r)
 {
     enum attempt_outcome outcome = attempt_all(x, r, false);
 
-    while (outcome == ATTEMPT_NEXT && r->n_full > 0) {
+    while (outcome == ATTEMPT_NEXT && r->full != 0) {
         outcome = attempt_in_turn(x, r);
         if (outcome == ATTEMPT_NEXT || outcome == ATTEMPT_NEXT_MODEL)
             outcome = attempt_all(x, r, false);
@@ -143,6 +153,14 @@ static bool nobody_left(struct exchange *x, const struct rounds *rounds)
     return error_hint(&x->error, "Try again later; `weir check` says which backends answer.");
 }
 
+/* For a round; false: no memory. It lies in no frame, which streams would hold as long as they
+ * live. */
+static bool round_begin(struct exchange *x, struct round *r)
+{
+    r->tried = arena_new_array(x->arena, struct fleet_tried, x->plan->n_candidates);
+    return r->tried || error_set(&x->error, ERROR_NO_MEMORY, "no memory for an attempt");
+}
+
 static void set_tried(struct exchange *x, struct fleet_tried *tried)
 {
     for (unsigned i = 0; i < x->plan->n_candidates; i++) {
@@ -153,12 +171,14 @@ static void set_tried(struct exchange *x, struct fleet_tried *tried)
 
 /* A stream that broke goes on with somebody else, as often as it must: first with those that have
  * not broken it, then with all but the last one, as long as more is said or a pause may help. */
-static bool go_on(struct exchange *x)
+static OWN_FRAME bool go_on(struct exchange *x)
 {
-    struct round round = {.n_full = 0};
+    struct round round = {.full = 0};
     enum attempt_outcome outcome = ATTEMPT_BROKEN;
     bool progress = false, more;
 
+    if (!round_begin(x, &round))
+        return continue_gave_up(x);
     while (outcome == ATTEMPT_BROKEN) {
         struct rounds rounds = {.again_ns = TIMER_NEVER};
         enum continue_step step = continue_begin(x, &more);
@@ -174,12 +194,24 @@ static bool go_on(struct exchange *x)
         while (outcome == ATTEMPT_NEXT &&
                (progress || (x->may_pass != RETRY_FAILED && rounds_again(x, &rounds)))) {
             progress = false;
-            memset(round.tried, 0, sizeof(round.tried));
+            memset(round.tried, 0, x->plan->n_candidates * sizeof(*round.tried));
             set_tried(x, round.tried);
             outcome = attempt_round(x, &round);
         }
     }
     return outcome == ATTEMPT_ANSWERED || continue_gave_up(x);
+}
+
+/* Round after round, as long as a pause may help. */
+static enum attempt_outcome attempt_rounds(struct exchange *x, struct rounds *rounds)
+{
+    enum attempt_outcome outcome;
+
+    do {
+        struct round round = {.rounds = rounds};
+        outcome = round_begin(x, &round) ? attempt_round(x, &round) : ATTEMPT_FINAL;
+    } while (outcome == ATTEMPT_NEXT && x->n_attempts < ATTEMPTS_MAX && rounds_again(x, rounds));
+    return outcome;
 }
 
 bool exchange_attempt(struct exchange *x)
@@ -190,16 +222,12 @@ bool exchange_attempt(struct exchange *x)
     x->deadline_ns = x->began_ns + chain_total_ms(x) * NS_PER_MS;
     io_watch_peer(&x->client->stream.io, task_current());
     fleet_count_request(x->fleet);
-    for (;;) {
-        struct round round = {.rounds = &rounds};
-        enum attempt_outcome outcome = attempt_round(x, &round);
-        if (outcome == ATTEMPT_ANSWERED)
-            return true;
-        if (outcome == ATTEMPT_BROKEN)
-            return go_on(x);
-        if (outcome == ATTEMPT_FINAL)
-            return x->error.code != ERROR_NONE ? false : nobody_left(x, &rounds);
-        if (x->n_attempts >= ATTEMPTS_MAX || !rounds_again(x, &rounds))
-            return x->error.code == ERROR_CLIENT_GONE ? false : nobody_left(x, &rounds);
-    }
+    enum attempt_outcome outcome = attempt_rounds(x, &rounds);
+    if (outcome == ATTEMPT_ANSWERED)
+        return true;
+    if (outcome == ATTEMPT_BROKEN)
+        return go_on(x);
+    bool told =
+        outcome == ATTEMPT_FINAL ? x->error.code != ERROR_NONE : x->error.code == ERROR_CLIENT_GONE;
+    return told ? false : nobody_left(x, &rounds);
 }

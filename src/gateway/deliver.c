@@ -278,6 +278,7 @@ static void settle_down(struct exchange *x)
     arena_free(x->request_arena);
     x->request_arena = NULL;
     x->body = VIEW_NONE;
+    x->prompt = NULL;
     x->request.body = x->request.tools = x->request.schema = VIEW_NONE;
     x->request.user = x->request.metadata = VIEW_NONE;
     x->request.messages = NULL;

@@ -35,8 +35,8 @@ struct exchange {
     struct view body;
     struct llm_request request; /* its model outlives the request's arena */
     struct inspect_facts facts;
-    struct affinity_prompt prompt; /* its beginnings; none where nobody needs them */
-    const struct mask_map *mask;   /* of the attempt: what was masked in its request; or NULL */
+    const struct affinity_prompt *prompt; /* its beginnings; NULL where nobody needs them */
+    const struct mask_map *mask; /* of the attempt: what was masked in its request; or NULL */
     struct answer *turn; /* of a conversation, to be kept with its answer; NULL: not to be */
     struct plan *plan;
     struct race_runner *runner;  /* of one of two attempts at the same time (race.h); or NULL */

@@ -109,14 +109,13 @@ static void begin_second(struct race *race, unsigned i, struct fleet_tried *trie
         hedge_budget_give_back(budget);
 }
 
-enum attempt_outcome hedge_attempt(struct exchange *x, unsigned i, struct node *node,
-                                   struct fleet_tried *tried)
+static OWN_FRAME enum attempt_outcome hedged(struct exchange *x, unsigned i, struct node *node,
+                                             struct fleet_tried *tried, int64_t late_ns)
 {
     const struct plan_candidate *c = &x->plan->candidates[i];
-    int64_t late_ns = late_at(x, i, node);
     struct race race;
 
-    if (late_ns == TIMER_NEVER || !race_begin(&race, x, c, node))
+    if (!race_begin(&race, x, c, node))
         return attempt_node(x, c, node);
     if (race_is_open(&race, late_ns))
         begin_second(&race, i, tried);
@@ -124,4 +123,13 @@ enum attempt_outcome hedge_attempt(struct exchange *x, unsigned i, struct node *
     if (race.second.task)
         stats_hedged(&x->gateway->stats, outcome_of(&race));
     return outcome;
+}
+
+enum attempt_outcome hedge_attempt(struct exchange *x, unsigned i, struct node *node,
+                                   struct fleet_tried *tried)
+{
+    int64_t late_ns = late_at(x, i, node);
+
+    return late_ns == TIMER_NEVER ? attempt_node(x, &x->plan->candidates[i], node)
+                                  : hedged(x, i, node, tried, late_ns);
 }

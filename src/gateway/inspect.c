@@ -26,10 +26,20 @@ struct reading {
     struct answer *turn;
     struct llm_request request;
     struct inspect_facts facts;
-    bool beginnings; /* a choice of nodes depends on them */
-    struct affinity_prompt prompt;
+    bool beginnings;                      /* a choice of nodes depends on them */
+    const struct affinity_prompt *prompt; /* NULL: none */
     struct error error;
 };
+
+/* Without memory there is no affinity. */
+static const struct affinity_prompt *beginnings_of(struct reading *r)
+{
+    struct affinity_prompt *prompt = arena_new_of(r->arena, struct affinity_prompt);
+
+    if (prompt)
+        affinity_read(&r->request, prompt);
+    return prompt;
+}
 
 static bool understand(struct reading *r, struct inspect_memory *memory)
 {
@@ -40,7 +50,7 @@ static bool understand(struct reading *r, struct inspect_memory *memory)
         return false;
     inspect_exchange(&r->request, memory, &r->facts);
     if (r->beginnings)
-        affinity_read(&r->request, &r->prompt);
+        r->prompt = beginnings_of(r);
     return true;
 }
 
@@ -74,6 +84,7 @@ void exchange_lose_request(struct exchange *x)
 {
     x->request_arena = NULL;
     x->body = VIEW_NONE;
+    x->prompt = NULL;
 }
 
 static bool left_behind(struct exchange *x, enum wait_result why)

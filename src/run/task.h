@@ -38,6 +38,8 @@ void task_yield(void);
 /* Gives back the stack pages below the caller's frame, which deeper calls touched before: for a
  * task that is going to live long and wait often. A system call. */
 void task_trim_stack(void);
+/* For a function whose locals are not to lie in the frame of a caller that may wait for minutes. */
+#define OWN_FRAME __attribute__((noinline))
 /* Called by what succeeds without waiting: yields now and then, so that a connection that always
  * has data cannot keep the others out. */
 void task_fair(void);
