@@ -1,7 +1,6 @@
 #include "fleet/engine_json.h"
 
 #include "config/config.h"
-#include "json/reader.h"
 
 enum { TEXT_MAX = 80, MAX_CAPABILITIES = 64 };
 
@@ -30,18 +29,29 @@ struct view engine_text(struct view document, struct view key, struct arena *a)
     return json_end(&r) && is_plain(text.raw) ? arena_dup(a, text.raw) : VIEW_NONE;
 }
 
+uint64_t engine_count(struct json_reader *r)
+{
+    struct view raw;
+    uint64_t value = 0;
+
+    if (json_peek(r) == JSON_NUMBER && json_number(r, &raw))
+        (void)view_to_u64(raw, &value);
+    else
+        json_skip(r);
+    return value;
+}
+
 uint32_t engine_slots(struct view props)
 {
     struct json_reader r;
     struct json_object o;
-    struct view raw;
     uint64_t slots = 0;
 
     json_begin(&r, props);
     json_object_begin(&r, &o);
     while (json_object_next(&r, &o)) {
-        if (json_key_is(&o, "total_slots") && json_peek(&r) == JSON_NUMBER && json_number(&r, &raw))
-            (void)view_to_u64(raw, &slots);
+        if (json_key_is(&o, "total_slots"))
+            slots = engine_count(&r);
         else
             json_skip(&r);
     }

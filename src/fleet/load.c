@@ -1,7 +1,7 @@
 #include "fleet/load.h"
 
+#include "fleet/engine_json.h"
 #include "fleet/prometheus.h"
-#include "json/reader.h"
 
 enum { MAX_SLOTS = 4096, MAX_LOADED = 4096 };
 
@@ -87,18 +87,6 @@ bool load_from_llamacpp(struct view metrics, struct node_load *load)
 /* ---- JSON -------------------------------------------------------------------------------------
  */
 
-static uint64_t read_count(struct json_reader *r)
-{
-    struct view raw;
-    uint64_t value = 0;
-
-    if (json_peek(r) == JSON_NUMBER && json_number(r, &raw))
-        (void)view_to_u64(raw, &value);
-    else
-        json_skip(r);
-    return value;
-}
-
 struct slot {
     bool busy;
     uint64_t window, prompt, decoded;
@@ -124,7 +112,7 @@ static uint64_t read_decoded(struct json_reader *r)
         json_object_begin(r, &o);
         while (json_object_next(r, &o)) {
             if (json_key_is(&o, "n_decoded"))
-                decoded = read_count(r);
+                decoded = engine_count(r);
             else
                 json_skip(r);
         }
@@ -143,9 +131,9 @@ static void read_slot(struct json_reader *r, struct slot *slot)
             (json_peek(r) == JSON_TRUE || json_peek(r) == JSON_FALSE))
             json_bool(r, &slot->busy);
         else if (json_key_is(&o, "n_ctx"))
-            slot->window = read_count(r);
+            slot->window = engine_count(r);
         else if (json_key_is(&o, "n_prompt_tokens"))
-            slot->prompt = read_count(r);
+            slot->prompt = engine_count(r);
         else if (json_key_is(&o, "next_token"))
             slot->decoded = read_decoded(r);
         else
@@ -213,7 +201,7 @@ bool load_from_ps(struct view ps, struct node_load *load, struct error *err)
             json_object_begin(&r, &model);
             while (json_object_next(&r, &model)) {
                 if (json_key_is(&model, "size_vram"))
-                    count_in(&vram, (double)read_count(&r));
+                    count_in(&vram, (double)engine_count(&r));
                 else
                     json_skip(&r);
             }

@@ -2,7 +2,6 @@
 
 #include "fleet/engine_json.h"
 #include "llm/models.h"
-#include "json/reader.h"
 
 enum { MAX_MODELS = 512, OLLAMA_UNLOADED_WINDOW = 4096, DIGEST_MAX = 80 };
 
@@ -22,18 +21,6 @@ struct entry {
     struct meta meta;        /* llama.cpp's */
 };
 
-static uint64_t read_count(struct json_reader *r)
-{
-    struct view raw;
-    uint64_t value = 0;
-
-    if (json_peek(r) == JSON_NUMBER && json_number(r, &raw))
-        (void)view_to_u64(raw, &value);
-    else
-        json_skip(r);
-    return value;
-}
-
 static struct meta read_meta(struct json_reader *r)
 {
     struct json_object o;
@@ -46,9 +33,9 @@ static struct meta read_meta(struct json_reader *r)
     json_object_begin(r, &o);
     while (json_object_next(r, &o)) {
         if (json_key_is(&o, "n_ctx"))
-            meta.n_ctx = read_count(r);
+            meta.n_ctx = engine_count(r);
         else if (json_key_is(&o, "size"))
-            meta.size = read_count(r);
+            meta.size = engine_count(r);
         else if (json_key_is(&o, "ftype") && json_peek(r) == JSON_STRING)
             json_string(r, &meta.ftype);
         else if (!json_skip(r))
@@ -101,7 +88,7 @@ static void read_entry(struct json_reader *r, struct entry *e)
             json_string(r, &e->name); /* beside an id, a name is for people */
             has_id |= id;
         } else if (json_key_is(&o, "max_model_len") || json_key_is(&o, "context_length")) {
-            e->window = read_count(r);
+            e->window = engine_count(r);
         } else if (json_key_is(&o, "details")) {
             e->embeds = read_details(r);
         } else if (json_key_is(&o, "meta")) {
