@@ -8,23 +8,23 @@
 
 enum { WAIT_FOR_MODELS_MS = 3000, STEP_MS = 5 };
 
-/* Right after the start the engines' lists of models may not be in yet, nor the nodes that are
- * looked up. */
-static void wait_for_models(struct exchange *x)
-{
-    int64_t until = clock_mono_ns() + WAIT_FOR_MODELS_MS * NS_PER_MS;
-
-    while (!fleet_known(x->fleet) && clock_mono_ns() < until)
-        if (task_sleep_ms(STEP_MS) == WAIT_CANCELLED)
-            return;
-}
-
 static bool lists_needed(const struct config *c)
 {
     for (unsigned i = 0; i < c->n_backends; i++)
         if (c->backends[i].n_models == 0 || c->backends[i].discover.from != DISCOVER_NOTHING)
             return true;
     return false;
+}
+
+void exchange_wait_for_models(struct exchange *x)
+{
+    int64_t until = clock_mono_ns() + WAIT_FOR_MODELS_MS * NS_PER_MS;
+
+    if (fleet_known(x->fleet) || !lists_needed(x->config))
+        return;
+    while (!fleet_known(x->fleet) && clock_mono_ns() < until)
+        if (task_sleep_ms(STEP_MS) == WAIT_CANCELLED)
+            return;
 }
 
 /* Local time of day; localtime_r() reads the zone file only once. */
@@ -60,8 +60,7 @@ bool exchange_decide(struct exchange *x)
         .task_header = http_header_get(x->head, VIEW("x-weir-task")),
     };
 
-    if (!fleet_known(x->fleet) && lists_needed(x->config))
-        wait_for_models(x);
+    exchange_wait_for_models(x);
     if (rules) { /* only they look at these */
         question.headers = headers_of(x, &question.n_headers);
         question.minute_of_day = minute_of_day(x->wall_ms);

@@ -86,7 +86,10 @@ bool exchange_identify(struct exchange *x) MUST_CHECK; /* identify.c: who calls 
 bool exchange_receive(struct exchange *x) MUST_CHECK;  /* receive.c: the body */
 bool exchange_inspect(struct exchange *x) MUST_CHECK;  /* inspect.c: the request, the facts */
 bool exchange_decide(struct exchange *x) MUST_CHECK;   /* decide.c: the plan */
-bool exchange_screen(struct exchange *x) MUST_CHECK;   /* screen.c: what may leave */
+/* decide.c: right after the start the engines' lists of models may not be in yet, nor the nodes
+ * that are looked up. Waits until they are, 3 s at most; who lists models asks too. */
+void exchange_wait_for_models(struct exchange *x);
+bool exchange_screen(struct exchange *x) MUST_CHECK; /* screen.c: what may leave */
 /* recall.c: an answer that is known already (support questions). True: it was answered. */
 bool exchange_recall(struct exchange *x);
 bool exchange_attempt(struct exchange *x) MUST_CHECK; /* attempt.c: candidates in turn */

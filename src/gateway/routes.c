@@ -64,7 +64,10 @@ static bool serve_models(struct exchange *x)
         x->dialect = LLM_ANTHROPIC;
     if (view_starts(x->head->path, VIEW("/v1/models/")))
         only = percent_decoded(view_skip(x->head->path, sizeof("/v1/models/") - 1), x->arena);
-    if (exchange_identify(x) && models_write(x->fleet, anthropic, only, x->arena, &body, &x->error))
+    bool ok = exchange_identify(x);
+    if (ok)
+        exchange_wait_for_models(x);
+    if (ok && models_write(x->fleet, anthropic, only, x->arena, &body, &x->error))
         keep = buf_ok(&body) && answer(x, 200, VIEW("application/json"), buf_view(&body));
     else
         keep = route_refuse(x);
@@ -97,6 +100,7 @@ static struct ollama_model *list_for_ollama(struct exchange *x, unsigned *ret_n)
     const struct config *c = x->config;
     unsigned most = 1 + c->n_aliases, n = 1;
 
+    exchange_wait_for_models(x);
     if (!fleet_view(x->fleet, x->arena, &fleet))
         return NULL;
     for (unsigned i = 0; i < fleet.n_backends; i++)

@@ -129,6 +129,13 @@ def test_models_list_both_sides_and_the_names(both):
     assert any("lab-model" in n for n in names) and any("gpt-5-mini" in n for n in names)
 
 
+def test_a_list_asked_for_at_the_start_is_whole(start, lab):
+    """An engine that is slow to list its models is waited for, as a request would be."""
+    lab.probe_delay = 1
+    weir = start(backend("lab", "inside", lab, models=[]))
+    assert "lab-model" in {m.id for m in weir.sdk().models.list()}
+
+
 @pytest.mark.parametrize("extra, code, param", [
     ({"model": "no-such-model"}, "model_not_found", None),
     ({"messages": []}, None, "messages"),
