@@ -76,9 +76,9 @@ struct node {
 
     atomic_uint refs;             /* who holds it: sets, whoever watches it */
     _Atomic(int64_t) released_ns; /* when the last of them let it go; monotonic */
-    atomic_uint members;          /* sets that it stands in of which requests take their nodes */
     /* What a choice among hundreds of nodes looks at, in one line of the cache. */
     _Alignas(64) atomic_uint in_flight;
+    atomic_uint members;            /* sets that it stands in of which requests take their nodes */
     atomic_int duty;                /* enum node_duty */
     _Atomic(int64_t) not_before_ns; /* Retry-After; monotonic */
     struct model_names names;       /* of its models */
@@ -92,7 +92,7 @@ struct node {
     atomic_bool not_inside_told;    /* the log has it: the node is inside by name only */
     atomic_uint remote_told;        /* remote models that the log has */
 
-    struct pace pace; /* written under the mutex */
+    _Alignas(64) struct pace pace; /* written under the mutex; a line too */
     struct room room;
     _Atomic(uint64_t) requests, failures_total, opened_total;
 

@@ -33,14 +33,14 @@ struct pace_reading {
 struct pace {
     _Atomic(int64_t) service_ns;    /* of one request that does not wait; 0: not known */
     _Atomic(int64_t) served_ns;     /* when that was measured last */
-    atomic_uint measures;           /* that are in it */
     _Atomic(int64_t) loading_ns;    /* to bring a model into memory; 0: not known */
     _Atomic(int64_t) since_ns;      /* first seen, or back in service */
     _Atomic(int64_t) read_until_ns; /* when the reading is too old */
     _Atomic(struct pace_reading) reading;
-    atomic_uint width; /* requests that it works on at a time; 0: not known */
-    atomic_bool told;  /* the engine says its width, there is nothing to learn */
-    atomic_bool loads; /* the next request has to wait for its model */
+    atomic_uint measures; /* that are in service_ns */
+    atomic_uint width;    /* requests that it works on at a time; 0: not known */
+    atomic_bool told;     /* the engine says its width, there is nothing to learn */
+    atomic_bool loads;    /* the next request has to wait for its model */
 };
 
 /* It is new, or back: its share grows from here on. */

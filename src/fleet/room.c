@@ -26,8 +26,10 @@ struct seating {
     bool waits; /* one more request would */
 };
 
-/* Where the seats are not known those that waited at the reading still do. */
-static struct seating seating_at(const struct node *n, int64_t now_ns)
+/* Where the seats are not known those that waited at the reading still do. Inline, as all nodes of
+ * a fleet are asked for their room in a row: handed back through memory, piece by piece, this took
+ * half of the time. */
+static inline struct seating seating_at(const struct node *n, int64_t now_ns)
 {
     struct seating s = {.own = own_requests(n)};
 
@@ -58,8 +60,8 @@ static double kv_use(const struct node *n, const struct seating *s)
 }
 
 /* What costs least to know comes first. */
-static bool is_full(const struct node *n, const struct seating *s, const struct config *c,
-                    int64_t now_ns)
+static inline bool is_full(const struct node *n, const struct seating *s, const struct config *c,
+                           int64_t now_ns)
 {
     unsigned most = atomic_load_explicit(&n->room.most, memory_order_relaxed);
 
