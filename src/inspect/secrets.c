@@ -123,9 +123,14 @@ static void key_run(struct scan *s, uint32_t at, uint32_t end)
         run = view_skip(run, 1), at++;
     if (view_starts(run, VIEW("eyJ")) && jwt(s, at, end))
         return;
-    for (size_t i = 0; i < sizeof(issuers) / sizeof(issuers[0]); i++)
-        if (run.n > 0 && heads[i] == run.p[0] && issuer_key(s, at, &issuers[i]))
+    if (run.n == 0)
+        return;
+    const char *const none = heads + sizeof(heads);
+    for (const char *head = heads; head < none; head++) {
+        head = memchr(head, run.p[0], (size_t)(none - head));
+        if (!head || issuer_key(s, at, &issuers[head - heads]))
             return;
+    }
 }
 
 void detect_keys(struct scan *s)

@@ -23,6 +23,34 @@ static bool is_value_byte(char c)
     return c && strchr("#>*([{-", c) != NULL;
 }
 
+/* What may stand between a cue and its value. */
+static bool is_between(char c)
+{
+    switch (c) {
+    case '\0':
+    case ' ':
+    case '\t':
+    case '\n':
+    case ':':
+    case '=':
+    case '"':
+    case '\'':
+    case '`':
+    case '#':
+    case '>':
+    case '*':
+    case '(':
+    case '[':
+    case '{':
+    case '-':
+    case ',':
+    case '\\':
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* FHIR parts an id's name from its value: "system": "urn:mrn", "value": "123". */
 static bool is_value_key(const char *p)
 {
@@ -41,10 +69,10 @@ uint32_t value_start(const struct scan *s, uint32_t at, char *ret_sign)
         char c = p[at];
         if (c == '\n' && sign != ':' && strncmp(p + at, "\nvalue: ", 8) != 0)
             break;
-        bool quoted = at > from && strchr("\"'`", p[at - 1]) && p[at - 1];
+        bool quoted = at > from && (p[at - 1] == '"' || p[at - 1] == '\'' || p[at - 1] == '`');
         if (quoted && is_value_byte(c))
             break;
-        if (strchr(" \t\n:=\"'`#>*([{-,\\", c)) {
+        if (is_between(c)) {
             if (c == ',' && !is_value_key(p + at + 1))
                 break;
             if (c == ':' || c == '=' || c == '"')
