@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 enum {
-    USUAL_BLOCK = 4096,      /* with its header: one page */
-    MAX_SPARE = 32,          /* usual blocks that a thread keeps */
+    USUAL_BLOCK = 4096, /* with its header: one page */
+    MAX_SPARE = 256,    /* usual blocks that a thread keeps: a burst of requests holds as many */
     LARGE_BLOCK = 16 * 1024, /* once an arena holds more than that */
     ALIGN = 16,
     /* A gap between neighbours that stays poisoned, so that an overrun is seen by ASan. */

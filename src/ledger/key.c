@@ -4,11 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/kdf.h>
+#include <openssl/params.h>
 #include <openssl/pem.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -19,7 +21,10 @@ enum { PATH_BYTES = 4096, SECRET_BYTES = 32 };
 struct ledger_key {
     EVP_PKEY *pair;
     uint8_t public[KEY_PUBLIC_BYTES];
-    uint8_t digest_secret[SECRET_BYTES];
+    EVP_MAC_CTX *keyed; /* HMAC-SHA256 with the digest's secret; only copied */
+    /* A copy that nobody uses right now. Copying it, and all the more fetching and keying anew,
+     * costs more than the digest of a small request. */
+    _Atomic(EVP_MAC_CTX *) spare;
 };
 
 /* HKDF-SHA256 (RFC 5869) of the private key's 32 bytes, without salt. */
@@ -40,6 +45,33 @@ static bool derive(EVP_PKEY *pair, uint8_t ret_secret[SECRET_BYTES])
     return ok;
 }
 
+static EVP_MAC_CTX *hmac_new(const uint8_t secret[SECRET_BYTES])
+{
+    char digest[] = "SHA256";
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_MAC *method = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
+    EVP_MAC_CTX *ctx = method ? EVP_MAC_CTX_new(method) : NULL;
+
+    EVP_MAC_free(method); /* the context holds it too */
+    if (ctx && EVP_MAC_init(ctx, secret, SECRET_BYTES, params) == 1)
+        return ctx;
+    EVP_MAC_CTX_free(ctx);
+    return NULL;
+}
+
+static bool set_digest_key(struct ledger_key *key, EVP_PKEY *pair)
+{
+    uint8_t secret[SECRET_BYTES];
+
+    if (derive(pair, secret))
+        key->keyed = hmac_new(secret);
+    OPENSSL_cleanse(secret, sizeof(secret));
+    return key->keyed != NULL;
+}
+
 /* Takes `pair` over. */
 static struct ledger_key *key_of(EVP_PKEY *pair, const char *path, struct error *err)
 {
@@ -47,8 +79,7 @@ static struct ledger_key *key_of(EVP_PKEY *pair, const char *path, struct error 
     size_t n = KEY_PUBLIC_BYTES;
 
     if (key && EVP_PKEY_id(pair) == EVP_PKEY_ED25519 &&
-        EVP_PKEY_get_raw_public_key(pair, key->public, &n) == 1 &&
-        derive(pair, key->digest_secret)) {
+        EVP_PKEY_get_raw_public_key(pair, key->public, &n) == 1 && set_digest_key(key, pair)) {
         key->pair = pair;
         return key;
     }
@@ -137,7 +168,8 @@ void ledger_key_free(struct ledger_key *key)
     if (!key)
         return;
     EVP_PKEY_free(key->pair);
-    OPENSSL_cleanse(key, sizeof(*key));
+    EVP_MAC_CTX_free(key->keyed);
+    EVP_MAC_CTX_free(atomic_load(&key->spare));
     free(key);
 }
 
@@ -164,17 +196,27 @@ static void put_hex(const uint8_t digest[32], char ret_hex[KEY_DIGEST_HEX])
     ret_hex[KEY_DIGEST_HEX - 1] = '\0';
 }
 
-bool ledger_key_digest(const struct ledger_key *key, struct view bytes,
-                       char ret_hex[KEY_DIGEST_HEX])
+static bool mac(EVP_MAC_CTX *ctx, struct view bytes, uint8_t ret_digest[32])
+{
+    size_t n;
+
+    return EVP_MAC_init(ctx, NULL, 0, NULL) == 1 && /* the same key once more */
+           EVP_MAC_update(ctx, (const uint8_t *)bytes.p, bytes.n) == 1 &&
+           EVP_MAC_final(ctx, ret_digest, &n, 32) == 1;
+}
+
+bool ledger_key_digest(struct ledger_key *key, struct view bytes, char ret_hex[KEY_DIGEST_HEX])
 {
     uint8_t digest[32];
-    unsigned n = sizeof(digest);
+    EVP_MAC_CTX *ctx = atomic_exchange(&key->spare, NULL);
 
-    if (!HMAC(EVP_sha256(), key->digest_secret, SECRET_BYTES, (const uint8_t *)bytes.p, bytes.n,
-              digest, &n))
+    if (!ctx && !(ctx = EVP_MAC_CTX_dup(key->keyed)))
         return false;
-    put_hex(digest, ret_hex);
-    return true;
+    bool ok = mac(ctx, bytes, digest);
+    EVP_MAC_CTX_free(atomic_exchange(&key->spare, ctx));
+    if (ok)
+        put_hex(digest, ret_hex);
+    return ok;
 }
 
 bool ledger_key_write_public(const struct ledger_key *key, struct buf *out)

@@ -22,7 +22,7 @@ const uint8_t *ledger_key_public(const struct ledger_key *key); /* KEY_PUBLIC_BY
 bool ledger_key_sign(const struct ledger_key *key, struct view bytes,
                      uint8_t ret_signature[KEY_SIGNATURE_BYTES]) MUST_CHECK;
 /* HMAC-SHA256 in hex, with a NUL. Any thread. */
-bool ledger_key_digest(const struct ledger_key *key, struct view bytes,
+bool ledger_key_digest(struct ledger_key *key, struct view bytes,
                        char ret_hex[KEY_DIGEST_HEX]) MUST_CHECK;
 
 /* The public half as PEM, for whoever verifies. */

@@ -4,7 +4,9 @@
 #include "ledger/key.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -84,8 +86,61 @@ static void the_digest_is_keyed(void **state)
     close(fd);
     struct ledger_key *key = ledger_key_load(path, &err);
     assert_non_null(key);
-    assert_true(ledger_key_digest(key, VIEW("what left"), hex));
-    assert_string_equal(hex, "7b0ba6a66ab7535aa0bfca0b3d78a8821a86a4b4e7f2cb4b5e0e3137623bba5e");
+    for (unsigned i = 0; i < 3; i++) { /* each begins anew */
+        assert_true(ledger_key_digest(key, VIEW("what left"), hex));
+        assert_string_equal(hex,
+                            "7b0ba6a66ab7535aa0bfca0b3d78a8821a86a4b4e7f2cb4b5e0e3137623bba5e");
+        assert_true(ledger_key_digest(key, VIEW("other bytes, and more of them"), hex));
+    }
+    ledger_key_free(key);
+}
+
+struct digester {
+    struct ledger_key *key;
+    char first, hex[KEY_DIGEST_HEX];
+    unsigned others; /* digests of the same bytes that were not the same */
+};
+
+static void *digest_again(void *arg)
+{
+    struct digester *d = arg;
+    char text[600], hex[KEY_DIGEST_HEX];
+
+    memset(text, d->first, sizeof(text));
+    for (unsigned i = 0; i < 5000; i++) {
+        if (!ledger_key_digest(d->key, view_of(text, sizeof(text)), hex))
+            d->others++;
+        else if (i == 0)
+            memcpy(d->hex, hex, sizeof(hex));
+        else
+            d->others += strcmp(hex, d->hex) != 0;
+    }
+    return NULL;
+}
+
+static void threads_digest_side_by_side(void **state)
+{
+    enum { THREADS = 4 };
+    struct digester d[THREADS];
+    pthread_t threads[THREADS];
+    char alone[KEY_DIGEST_HEX];
+    struct error err;
+    (void)state;
+
+    struct ledger_key *key = ledger_key_make(path, &err);
+    assert_non_null(key);
+    for (unsigned i = 0; i < THREADS; i++) {
+        d[i] = (struct digester){.key = key, .first = (char)('a' + i)};
+        assert_int_equal(pthread_create(&threads[i], NULL, digest_again, &d[i]), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        char text[600];
+        pthread_join(threads[i], NULL);
+        memset(text, d[i].first, sizeof(text));
+        assert_true(ledger_key_digest(key, view_of(text, sizeof(text)), alone));
+        assert_int_equal(d[i].others, 0);
+        assert_string_equal(d[i].hex, alone);
+    }
     ledger_key_free(key);
 }
 
@@ -97,6 +152,7 @@ int main(void)
         with_file(made_once_and_for_its_owner),
         with_file(only_its_own_signature_holds),
         with_file(the_digest_is_keyed),
+        with_file(threads_digest_side_by_side),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
