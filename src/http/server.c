@@ -8,7 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_PIECES = 24, LINGER_MS = 1000 };
+enum {
+    MAX_PIECES = 24,
+    LINGER_MS = 1000,
+    HEAD_READ = 16 * 1024, /* with a small body in one go; what more came of a large one is read
+                              to where it stays, without a copy */
+};
+_Static_assert((int)HEAD_READ <= (int)LOOP_SCRATCH_BYTES, "it is read there");
 
 bool http_server_open(struct http_server *c, int fd, const struct http_limits *limits,
                       struct error *err)
@@ -116,7 +122,7 @@ enum http_server_result http_server_head(struct http_server *c, const struct htt
     if (c->in.len == 0) {
         /* A head that comes whole, as nearly all do, is read where the socket put it. */
         char *scratch = loop_scratch(loop_current());
-        got = stream_read(&c->stream, scratch, LOOP_SCRATCH_BYTES, deadline);
+        got = stream_read(&c->stream, scratch, HEAD_READ, deadline);
         if (got <= 0)
             return HTTP_SERVER_CLOSED;
         bytes = skip_empty_lines(view_of(scratch, (size_t)got));
