@@ -2,13 +2,6 @@
 #include "base/clock.h"
 #include "gateway/routes.h"
 
-static bool answer(struct exchange *x, struct view body)
-{
-    struct view pieces[] = {deliver_head(x, 200, VIEW("application/json"), body.n),
-                            x->head->method == HTTP_HEAD ? VIEW("") : body};
-    return pieces[0].n > 0 && http_server_write(x->client, x->limits, pieces, 2) && !x->close;
-}
-
 static bool unknown(struct exchange *x, struct view id, bool too_long)
 {
     bool off = x->config->responses_store == RESPONSES_STORE_OFF;
@@ -34,7 +27,7 @@ static bool show(struct exchange *x, struct view id)
     }
     struct answer *a = answers_find(&x->gateway->answers, x->key, id, clock_mono_ns());
     bool whole = a && a->object.n > 0;
-    bool keep = whole ? answer(x, a->object) : unknown(x, id, a != NULL);
+    bool keep = whole ? route_answer(x, 200, a->object) : unknown(x, id, a != NULL);
 
     answer_unref(a);
     return keep;
@@ -45,10 +38,11 @@ static bool forget(struct exchange *x, struct view id)
     if (!answers_drop(&x->gateway->answers, x->key, id, clock_mono_ns()))
         return unknown(x, id, false);
     /* An id that was found is one that Weir made: it needs no escapes. */
-    return answer(x, arena_printf(x->arena,
-                                  "{\"id\":\"%.*s\",\"object\":\"response\","
-                                  "\"deleted\":true}",
-                                  VIEW_ARG(id)));
+    return route_answer(x, 200,
+                        arena_printf(x->arena,
+                                     "{\"id\":\"%.*s\",\"object\":\"response\","
+                                     "\"deleted\":true}",
+                                     VIEW_ARG(id)));
 }
 
 bool route_kept(struct exchange *x, struct view id)

@@ -50,8 +50,7 @@ static void put_names(struct json_writer *w, struct view name)
     json_put_member_string(w, VIEW("model"), name);
 }
 
-void ollama_tags_write(const struct ollama_model *models, size_t n, int64_t since_ns,
-                       struct buf *out)
+void ollama_tags_write(const struct llm_listed *models, size_t n, int64_t since_ns, struct buf *out)
 {
     struct json_writer w = begin_models(out);
 
@@ -67,7 +66,7 @@ void ollama_tags_write(const struct ollama_model *models, size_t n, int64_t sinc
     json_put_close(&w);
 }
 
-void ollama_ps_write(const struct ollama_model *models, size_t n, struct buf *out)
+void ollama_ps_write(const struct llm_listed *models, size_t n, struct buf *out)
 {
     struct json_writer w = begin_models(out);
 
@@ -88,26 +87,22 @@ void ollama_ps_write(const struct ollama_model *models, size_t n, struct buf *ou
     json_put_close(&w);
 }
 
+/* A model that embeds answers no chat. */
 static void put_abilities(struct json_writer *w, unsigned abilities)
 {
-    static const struct {
-        unsigned bit;
-        struct view name;
-    } rows[] = {
-        {OLLAMA_COMPLETION, VIEW_LIT("completion")}, {OLLAMA_TOOLS, VIEW_LIT("tools")},
-        {OLLAMA_VISION, VIEW_LIT("vision")},         {OLLAMA_THINKING, VIEW_LIT("thinking")},
-        {OLLAMA_EMBEDDING, VIEW_LIT("embedding")},
-    };
+    bool embeds = (abilities & ABILITY_EMBEDDINGS) != 0;
 
     json_put_key(w, VIEW("capabilities"));
     json_put_array(w);
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        if (abilities & rows[i].bit)
-            json_put_string(w, rows[i].name);
+    json_put_string(w, embeds ? VIEW("embedding") : VIEW("completion"));
+    if (!embeds && abilities & ABILITY_TOOLS)
+        json_put_string(w, VIEW("tools"));
+    if (!embeds && abilities & ABILITY_IMAGES)
+        json_put_string(w, VIEW("vision"));
     json_put_close(w);
 }
 
-void ollama_show_write(const struct ollama_model *model, int64_t since_ns, struct buf *out)
+void ollama_show_write(const struct llm_listed *model, int64_t since_ns, struct buf *out)
 {
     struct json_writer w = JSON_WRITER(out);
 

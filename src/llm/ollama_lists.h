@@ -5,29 +5,15 @@
 #pragma once
 
 #include "base/arena.h"
-#include "base/buf.h"
 #include "base/error.h"
-
-enum ollama_ability {
-    OLLAMA_COMPLETION = 1 << 0,
-    OLLAMA_TOOLS = 1 << 1,
-    OLLAMA_VISION = 1 << 2,
-    OLLAMA_THINKING = 1 << 3,
-    OLLAMA_EMBEDDING = 1 << 4,
-};
-
-struct ollama_model {
-    struct view name;
-    uint32_t window;    /* tokens; 0: not known */
-    bool loaded;        /* for /api/ps */
-    unsigned abilities; /* bits of enum ollama_ability */
-};
+#include "llm/model_lists.h"
 
 /* `since_ns`: wall clock, told as the time when the models last changed. */
-void ollama_tags_write(const struct ollama_model *models, size_t n, int64_t since_ns,
+void ollama_tags_write(const struct llm_listed *models, size_t n, int64_t since_ns,
                        struct buf *out);
-void ollama_ps_write(const struct ollama_model *models, size_t n, struct buf *out);
-void ollama_show_write(const struct ollama_model *model, int64_t since_ns, struct buf *out);
+/* Those of them that are loaded. */
+void ollama_ps_write(const struct llm_listed *models, size_t n, struct buf *out);
+void ollama_show_write(const struct llm_listed *model, int64_t since_ns, struct buf *out);
 void ollama_version_write(struct view version, struct buf *out);
 
 /* The model that a request to /api/show names: `model`, or `name` of older clients. */

@@ -1,4 +1,4 @@
-/* GET /v1/models. */
+/* What a client may ask for. */
 #include "gateway/models.h"
 
 #include "../fleet/support.h"
@@ -30,54 +30,44 @@ static int teardown(void **state)
     return 0;
 }
 
-static bool list_models(const char *only, struct buf *out, struct error *err)
+static struct models list_models(struct arena *a, bool pins)
 {
-    struct arena *a = arena_new(8 << 20);
+    struct models m;
+    struct error err;
 
-    assert_non_null(a);
-    *out = BUF_MAX(1 << 20);
-    bool ok = models_write(fleet, false, view_str(only), a, out, err);
-    assert_true(buf_ok(out));
-    arena_free(a);
-    return ok;
+    assert_true(models_collect(fleet, pins, a, &m, &err));
+    return m;
 }
 
-/* The ids in their order, separated by blanks. */
-static void expect_ids(const struct buf *list, const char *want)
+/* The names in their order, separated by blanks. */
+static void expect_names(bool pins, const char *want)
 {
-    struct buf ids = BUF_MAX(4096);
-    struct view rest = buf_view(list), mark = VIEW("{\"id\":\"");
+    struct buf names = BUF_MAX(4096);
+    struct arena *a = arena_new(8 << 20);
+    struct models m = list_models(a, pins);
 
-    assert_true(view_starts(rest, VIEW("{\"object\":\"list\",\"data\":[")));
-    assert_true(view_ends(rest, VIEW("]}")));
-    for (size_t at; (at = view_find(rest, mark)) != VIEW_NPOS;) {
-        rest = view_skip(rest, at + mark.n);
-        buf_append(&ids, ids.len ? VIEW(" ") : VIEW(""));
-        buf_append(&ids, view_first(rest, view_find_char(rest, '"')));
+    for (unsigned i = 0; i < m.n; i++) {
+        buf_append(&names, names.len ? VIEW(" ") : VIEW(""));
+        buf_append(&names, m.all[i].name);
     }
-    expect_view(buf_view(&ids), want);
-    buf_done(&ids);
+    expect_view(buf_view(&names), want);
+    buf_done(&names);
+    arena_free(a);
 }
 
 static void test_the_list(void **state)
 {
-    struct buf list;
-    struct error err;
     (void)state;
-
-    assert_true(list_models("", &list, &err)); /* no node has answered yet */
-    expect_ids(&list, "auto fast quo'te small inside/small gpt-5-mini outside/gpt-5-mini "
-                      "outside/small");
-    assert_true(view_find(buf_view(&list), VIEW("\"owned_by\":\"lab2\"")) != VIEW_NPOS);
-    buf_done(&list);
+    expect_names(true, "auto fast quo'te small inside/small gpt-5-mini outside/gpt-5-mini "
+                       "outside/small"); /* no node has answered yet */
+    expect_names(false, "auto fast quo'te small gpt-5-mini");
 
     node_lists(node_of(fleet, 0, 0), "{\"data\":[{\"id\":\"org/big\"},{\"id\":\"small\"}]}");
     node_fails(node_of(fleet, 0, 0), 3, 3); /* a node that is down keeps its models */
     fleet_refresh(fleet);
-    assert_true(list_models("", &list, &err));
-    expect_ids(&list, "auto fast quo'te org/big inside/org/big small inside/small gpt-5-mini "
-                      "outside/gpt-5-mini outside/small");
-    buf_done(&list);
+    expect_names(true, "auto fast quo'te org/big inside/org/big small inside/small gpt-5-mini "
+                       "outside/gpt-5-mini outside/small");
+    expect_names(false, "auto fast quo'te org/big small gpt-5-mini");
 }
 
 static void test_one(void **state)
@@ -85,31 +75,44 @@ static void test_one(void **state)
     static const char *const there[] = {"auto", "fast", "small", "inside/small", "outside/small"};
     static const char *const not_there[] = {"claude-*", "claude-3", "inside/gpt-5-mini", "x",
                                             "Auto"};
-    struct buf one;
-    struct error err;
+    struct arena *a = arena_new(8 << 20);
+    struct models m = list_models(a, true);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(there) / sizeof(there[0]); i++) {
+        const struct llm_listed *one = models_find(&m, view_str(there[i]));
+        assert_non_null(one);
+        expect_view(one->name, there[i]);
+    }
+    expect_view(models_find(&m, VIEW("fast"))->owner, "weir");
+    expect_view(models_find(&m, VIEW("small"))->owner, "lab2");
+    expect_view(models_find(&m, VIEW("outside/small"))->owner, "out");
+    for (size_t i = 0; i < sizeof(not_there) / sizeof(not_there[0]); i++)
+        assert_null(models_find(&m, view_str(not_there[i])));
+    arena_free(a);
+}
+
+/* lab2 is named before its node has said what it has loaded; the second one has it. */
+static void test_loaded_where_any_has_it(void **state)
+{
+    struct arena *a = arena_new(8 << 20);
     (void)state;
 
-    for (size_t i = 0; i < sizeof(there) / sizeof(there[0]); i++) {
-        char want[100];
-        assert_true(list_models(there[i], &one, &err));
-        snprintf(want, sizeof(want), "{\"id\":\"%s\",\"object\":\"model\",", there[i]);
-        if (!view_starts(buf_view(&one), view_str(want)))
-            fail_msg("%.*s", VIEW_ARG(buf_view(&one)));
-        buf_done(&one);
-    }
-    for (size_t i = 0; i < sizeof(not_there) / sizeof(not_there[0]); i++) {
-        assert_false(list_models(not_there[i], &one, &err));
-        assert_int_equal(err.code, ERROR_UNKNOWN_MODEL);
-        assert_non_null(strstr(err.text, not_there[i]));
-        assert_int_equal(one.len, 0);
-        buf_done(&one);
-    }
+    struct models before = list_models(a, false);
+    assert_false(models_find(&before, VIEW("small"))->loaded);
+    node_lists(node_of(fleet, 2, 0), "{\"data\":[{\"id\":\"small\"}]}");
+    fleet_refresh(fleet);
+    struct models after = list_models(a, false);
+    assert_true(models_find(&after, VIEW("small"))->loaded);
+    expect_view(models_find(&after, VIEW("small"))->owner, "lab2");
+    arena_free(a);
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_the_list), TEST(test_one)};
+    const struct CMUnitTest tests[] = {TEST(test_the_list), TEST(test_one),
+                                       TEST(test_loaded_where_any_has_it)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

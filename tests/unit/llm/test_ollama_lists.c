@@ -12,9 +12,13 @@
 
 #define NOW INT64_C(1795501048468417960)
 
-static const struct ollama_model models[] = {
-    {VIEW_LIT("a\"b"), 8192, true, OLLAMA_COMPLETION | OLLAMA_TOOLS | OLLAMA_THINKING},
-    {VIEW_LIT("c"), 0, false, OLLAMA_EMBEDDING},
+static const struct llm_listed models[] = {
+    {.name = VIEW_LIT("a\"b"),
+     .window = 8192,
+     .loaded = true,
+     .abilities = ABILITY_TOOLS | ABILITY_IMAGES | ABILITY_SCHEMA},
+    {.name = VIEW_LIT("c"), .abilities = ABILITY_EMBEDDINGS | ABILITY_TOOLS},
+    {.name = VIEW_LIT("auto")},
 };
 
 static bool has(const struct buf *b, const char *text)
@@ -68,11 +72,14 @@ static void test_show(void **state)
     ollama_show_write(&models[0], NOW, &out);
     assert_json(&out);
     assert_true(has(&out, "\"weir.context_length\":8192"));
-    assert_true(has(&out, "\"capabilities\":[\"completion\",\"tools\",\"thinking\"]"));
+    assert_true(has(&out, "\"capabilities\":[\"completion\",\"tools\",\"vision\"]"));
     buf_reset(&out);
     ollama_show_write(&models[1], NOW, &out);
     assert_false(has(&out, "context_length"));
     assert_true(has(&out, "\"capabilities\":[\"embedding\"]"));
+    buf_reset(&out);
+    ollama_show_write(&models[2], NOW, &out);
+    assert_true(has(&out, "\"capabilities\":[\"completion\"]"));
     buf_done(&out);
 }
 
