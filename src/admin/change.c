@@ -1,6 +1,7 @@
 #include "admin/nodes.h"
 
 #include "base/log.h"
+#include "http/syntax.h"
 #include "json/writer.h"
 
 /* Whether the other end is on this machine, whatever the admin address is. */
@@ -10,30 +11,6 @@ static bool is_local(const struct http_server *c)
     struct network_address peer;
 
     return stream_peer(&c->stream, &peer) && networks_hold(loopback, 2, &peer);
-}
-
-static int hex_value(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
-/* Undoes %XX; what is malformed stays as it is and names nothing. */
-static struct view decode(struct view text, struct arena *a)
-{
-    char *to = arena_bytes(a, text.n + 1);
-    size_t n = 0;
-
-    for (size_t i = 0; to && i < text.n; i++) {
-        int high = i + 2 < text.n ? hex_value(text.p[i + 1]) : -1;
-        int low = i + 2 < text.n ? hex_value(text.p[i + 2]) : -1;
-        bool escaped = text.p[i] == '%' && high >= 0 && low >= 0;
-        to[n++] = escaped ? (char)(high * 16 + low) : text.p[i];
-        i += escaped ? 2 : 0;
-    }
-    return view_of(to, n);
 }
 
 static bool is_called(const struct node *n, struct view name, struct arena *a)
@@ -129,7 +106,7 @@ int nodes_change(struct gateway *g, const struct http_server *c, const struct ht
         return refuse(out, 403, "nodes are not changed from a page in a browser");
     if (slash == VIEW_NPOS || !read_verb(view_skip(name, slash + 1), &k.duty))
         return refuse(out, 404, "write /nodes/NAME/drain, /cordon or /resume");
-    k.name = decode(view_first(name, slash), a);
+    k.name = http_percent_decoded(view_first(name, slash), a);
     json_put_object(&k.out);
     json_put_key(&k.out, VIEW("nodes"));
     json_put_array(&k.out);

@@ -48,6 +48,13 @@ static inline char ascii_lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
+/* The value of a hex digit of either case; -1: it is none. */
+static inline int ascii_hex(char c)
+{
+    char low = ascii_lower(c);
+    return c >= '0' && c <= '9' ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+}
+
 static inline bool view_eq_nocase(struct view a, struct view b)
 {
     if (a.n != b.n)

@@ -34,20 +34,12 @@ void show_loops(const void *record, struct show *s)
         buf_append_lit(s->out, " auto\n");
 }
 
-static int hex_value(char c)
-{
-    c = ascii_lower(c);
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool read_hex(struct view text, unsigned char *ret_bytes, size_t n)
 {
     if (text.n != 2 * n)
         return false;
     for (size_t i = 0; i < n; i++) {
-        int high = hex_value(text.p[2 * i]), low = hex_value(text.p[2 * i + 1]);
+        int high = ascii_hex(text.p[2 * i]), low = ascii_hex(text.p[2 * i + 1]);
         if (high < 0 || low < 0)
             return false;
         ret_bytes[i] = (unsigned char)(high << 4 | low);

@@ -384,3 +384,6 @@ bool config_may_follow(const struct config *now, const struct config *next,
  * copied into `a`. The text never stands in an error, as it may hold a secret. */
 bool config_url_parse(struct view text, struct arena *a, struct config_url *ret_url,
                       struct error *err) MUST_CHECK;
+/* The host as the head of a request names it: in brackets where it is an IPv6 address, with the
+ * port where that is not the scheme's own. */
+void config_url_write_host(const struct config_url *url, struct buf *out);

@@ -316,6 +316,15 @@ bool config_url_parse(struct view text, struct arena *a, struct config_url *ret_
     return true;
 }
 
+void config_url_write_host(const struct config_url *url, struct buf *out)
+{
+    bool v6 = view_find_char(url->host, ':') != VIEW_NPOS;
+
+    buf_printf(out, v6 ? "[%.*s]" : "%.*s", VIEW_ARG(url->host));
+    if (url->port != (url->tls ? 443 : 80))
+        buf_printf(out, ":%u", url->port);
+}
+
 struct view value_choice_at(const char *choices, unsigned index)
 {
     struct view rest = view_str(choices);

@@ -1,5 +1,6 @@
 #include "egress/look.h"
 
+#include "egress/credential.h"
 #include "run/offload.h"
 
 #include <stdlib.h>
@@ -94,11 +95,10 @@ static struct view query_of(struct view head, struct arena *a)
 /* The head without Weir's credential: nothing else is left out. */
 static struct view head_to_look_at(struct view head, struct view credential, struct arena *a)
 {
-    size_t at = credential.n ? view_find(head, credential) : VIEW_NPOS;
-    struct view before = at == VIEW_NPOS ? head : view_first(head, at);
-    struct view behind = at == VIEW_NPOS ? VIEW("") : view_skip(head, at + credential.n);
-    struct view parts[] = {before, behind, query_of(head, a)};
+    struct view parts[3];
 
+    credential_cut(head, credential, parts);
+    parts[2] = query_of(head, a);
     return join(a, parts, 3);
 }
 

@@ -1,5 +1,7 @@
 #include "egress/egress.h"
 
+#include "http/syntax.h"
+
 #include <openssl/evp.h>
 #include <stdlib.h>
 
@@ -39,31 +41,10 @@ static bool excluded(struct view list, const struct config_url *url)
     return false;
 }
 
-static int hex_digit(char c)
-{
-    c = ascii_lower(c);
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Undoes %40 and the like; a percent sign without two digits stands for itself. */
-static struct view percent_decoded(struct view v, struct arena *a)
-{
-    char *to = arena_bytes(a, v.n + 1);
-    size_t n = 0;
-
-    for (size_t i = 0; to && i < v.n; i++) {
-        int high = v.p[i] == '%' && i + 2 < v.n ? hex_digit(v.p[i + 1]) : -1;
-        int low = high >= 0 ? hex_digit(v.p[i + 2]) : -1;
-        to[n++] = low >= 0 ? (char)(high << 4 | low) : v.p[i];
-        i += low >= 0 ? 2 : 0;
-    }
-    return view_of(to, n);
-}
-
 /* "Basic ..." of the user:password part. */
 static struct view basic_authorization(struct view written, struct arena *a)
 {
-    struct view user = percent_decoded(written, a);
+    struct view user = http_percent_decoded(written, a);
     char *text = arena_bytes(a, 6 + (user.n + 2) / 3 * 4 + 1);
 
     if (!user.p || !text)

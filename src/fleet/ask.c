@@ -1,9 +1,10 @@
 #include "fleet/ask.h"
 
 #include "base/clock.h"
+#include "egress/credential.h"
 #include "egress/egress.h"
 
-enum { ANSWER_MAX = 4 << 20 };
+enum { ANSWER_MAX = 4 << 20, HEAD_MAX = 32 * 1024 };
 
 static bool send_probe(struct http_call *call, struct fleet *f, struct node *n, struct view key,
                        const struct http_request_out *request,
@@ -21,28 +22,23 @@ static bool send_probe(struct http_call *call, struct fleet *f, struct node *n, 
     return http_call_start(call, &n->origin, request, deadlines, a, err);
 }
 
-/* How each dialect wants to be told who asks. */
-static struct view credential(const struct config_backend *b, struct arena *a)
-{
-    if (b->dialect == LLM_ANTHROPIC)
-        return arena_printf(a, "anthropic-version: 2023-06-01\r\n%s%.*s%s",
-                            b->key.n ? "x-api-key: " : "", VIEW_ARG(b->key),
-                            b->key.n ? "\r\n" : "");
-    return b->key.n ? arena_printf(a, "Authorization: Bearer %.*s\r\n", VIEW_ARG(b->key))
-                    : VIEW("");
-}
-
+/* Empty without memory. */
 static struct view request_head(struct node *n, const struct config_backend *b, const char *method,
                                 const char *path, size_t length, struct arena *a)
 {
-    bool v6 = view_find_char(n->url.host, ':') != VIEW_NPOS;
+    struct buf head = BUF_MAX(HEAD_MAX);
 
-    return arena_printf(a,
-                        "%s %.*s%s HTTP/1.1\r\nHost: %s%.*s%s:%u\r\nUser-Agent: weir-probe\r\n"
-                        "Accept: application/json\r\nAccept-Encoding: identity\r\n%.*s"
-                        "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
-                        method, VIEW_ARG(n->url.prefix), path, v6 ? "[" : "", VIEW_ARG(n->url.host),
-                        v6 ? "]" : "", n->url.port, VIEW_ARG(credential(b, a)), length);
+    buf_printf(&head, "%s %.*s%s HTTP/1.1\r\nHost: ", method, VIEW_ARG(n->url.prefix), path);
+    config_url_write_host(&n->url, &head);
+    buf_append_lit(&head, "\r\nUser-Agent: weir-probe\r\nAccept: application/json\r\n"
+                          "Accept-Encoding: identity\r\n");
+    if (b->dialect == LLM_ANTHROPIC)
+        buf_append_lit(&head, "anthropic-version: 2023-06-01\r\n");
+    credential_write(b->dialect, b->key, &head);
+    buf_printf(&head, "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n", length);
+    struct view text = buf_ok(&head) ? arena_dup(a, buf_view(&head)) : VIEW_NONE;
+    buf_done(&head);
+    return text;
 }
 
 /* Reads a small answer whole; `ret_body` lies in the arena. */
@@ -77,6 +73,8 @@ bool node_ask_any(struct fleet *f, struct node *n, const struct config_backend *
                                        .body = &body,
                                        .n_body = body.n ? 1 : 0};
 
+    if (request.head.n == 0)
+        return error_set(err, ERROR_NO_MEMORY, "no memory to ask a node");
     bool ok = send_probe(&call, f, n, b->key, &request, &deadlines, a, err) &&
               read_answer(&call, deadlines.head_ns, a, ret_body, err);
     if (ok)

@@ -1,6 +1,7 @@
 #include "gateway/anchor_hook.h"
 
 #include "base/clock.h"
+#include "egress/credential.h"
 #include "egress/egress.h"
 #include "gateway/log.h"
 #include "run/task.h"
@@ -29,13 +30,12 @@ static struct view request_head(const struct anchor_hook *h, size_t length, stru
 {
     const struct config_url *url = &h->url;
     struct buf head = BUF_MAX(HEAD_BYTES);
-    bool v6 = view_find_char(url->host, ':') != VIEW_NPOS;
 
-    buf_printf(&head, "POST %.*s HTTP/1.1\r\nHost: %s%.*s%s:%u\r\nUser-Agent: weir\r\n",
-               VIEW_ARG(url->prefix.n ? url->prefix : VIEW("/")), v6 ? "[" : "",
-               VIEW_ARG(url->host), v6 ? "]" : "", url->port);
-    if (h->key.n > 0)
-        buf_printf(&head, "Authorization: Bearer %.*s\r\n", VIEW_ARG(h->key));
+    buf_printf(&head,
+               "POST %.*s HTTP/1.1\r\nHost: ", VIEW_ARG(url->prefix.n ? url->prefix : VIEW("/")));
+    config_url_write_host(url, &head);
+    buf_append_lit(&head, "\r\nUser-Agent: weir\r\n");
+    credential_write(LLM_OPENAI_CHAT, h->key, &head);
     buf_printf(&head, "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n", length);
     struct view text = buf_ok(&head) ? arena_dup(a, buf_view(&head)) : VIEW_NONE;
     buf_done(&head);
@@ -74,8 +74,10 @@ static bool tell(struct anchor_hook *h, struct view line, struct error *err)
     if (ok) {
         struct http_request_out request = {
             .head = request_head(h, line.n, a), .body = &line, .n_body = 1};
-        ok = egress_send(&call, &h->origin, &request, &pass, &deadlines, a, NULL, err) &&
-             read_answer(&call, deadline_ns, err);
+        ok =
+            (request.head.n || error_set(err, ERROR_NO_MEMORY, "no memory to tell a checkpoint")) &&
+            egress_send(&call, &h->origin, &request, &pass, &deadlines, a, NULL, err) &&
+            read_answer(&call, deadline_ns, err);
         http_call_end(&call);
     }
     arena_free(a);

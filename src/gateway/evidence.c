@@ -1,5 +1,6 @@
 #include "gateway/evidence.h"
 
+#include "egress/credential.h"
 #include "gateway/screen.h"
 #include "ledger/ledger.h"
 #include "json/writer.h"
@@ -24,15 +25,11 @@ static bool digest_of(struct exchange *x, const struct send *s,
                       size_t *ret_bytes)
 {
     struct buf all = BUF_MAX(request->head.n + s->body.bytes + 1);
-    struct view key = s->backend->key;
-    size_t at = key.n ? view_find(request->head, key) : VIEW_NPOS;
+    struct view parts[2];
 
-    if (at == VIEW_NPOS) {
-        buf_append(&all, request->head);
-    } else {
-        buf_append(&all, view_first(request->head, at));
-        buf_append(&all, view_skip(request->head, at + key.n));
-    }
+    credential_cut(request->head, s->backend->key, parts);
+    buf_append(&all, parts[0]);
+    buf_append(&all, parts[1]);
     for (unsigned i = 0; i < request->n_body; i++)
         buf_append(&all, request->body[i]);
     bool ok = buf_ok(&all) && ledger_sent_digest(x->gateway->ledger, buf_view(&all), digest);

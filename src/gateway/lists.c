@@ -2,34 +2,13 @@
 #include "base/clock.h"
 #include "gateway/models.h"
 #include "gateway/routes.h"
+#include "http/syntax.h"
 #include "llm/ollama_lists.h"
 
 static bool collect(struct exchange *x, bool pins, struct models *ret_models)
 {
     exchange_wait_for_models(x);
     return models_collect(x->fleet, pins, x->arena, ret_models, &x->error);
-}
-
-static unsigned hex_value(char c)
-{
-    return c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 32) - 'a' + 10);
-}
-
-/* Clients write the slash of "inside/NAME" as %2F. A path's escapes are whole: its reader saw to
- * that. */
-static struct view percent_decoded(struct view v, struct arena *a)
-{
-    char *to = arena_bytes(a, v.n + 1);
-    size_t n = 0;
-
-    if (!to)
-        return v;
-    for (size_t i = 0; i < v.n; i++) {
-        bool escape = v.p[i] == '%' && v.n - i > 2;
-        to[n++] = escape ? (char)(hex_value(v.p[i + 1]) << 4 | hex_value(v.p[i + 2])) : v.p[i];
-        i += escape ? 2 : 0;
-    }
-    return view_of(to, n);
 }
 
 /* In the shape of the client's dialect; `model` NULL: all. */
@@ -64,7 +43,7 @@ bool route_models(struct exchange *x)
 
     if (http_header_get(x->head, VIEW("anthropic-version")).n > 0)
         x->dialect = LLM_ANTHROPIC;
-    name = percent_decoded(view_skip(name, 1), x->arena);
+    name = http_percent_decoded(view_skip(name, 1), x->arena); /* "inside%2FNAME" */
     bool ok = exchange_identify(x) && collect(x, true, &all) &&
               (name.n == 0 || find_named(x, &all, name, &one));
     if (ok)

@@ -1,5 +1,6 @@
 #include "gateway/send.h"
 
+#include "egress/credential.h"
 #include "egress/egress.h"
 #include "gateway/evidence.h"
 #include "gateway/heads.h"
@@ -7,16 +8,6 @@
 #include "llm/dialect.h"
 
 enum { OWN_HEAD_BYTES = 32 * 1024 }; /* of Weir's, beside what passes from the client's head */
-
-static void append_credential(struct buf *head, const struct config_backend *b)
-{
-    if (b->key.n > 0) {
-        buf_append(head, b->dialect == LLM_ANTHROPIC ? VIEW("x-api-key: ")
-                                                     : VIEW("Authorization: Bearer "));
-        buf_append(head, b->key);
-        buf_append_lit(head, "\r\n");
-    }
-}
 
 static bool has_anthropic_version(const struct exchange *x, const struct send *s)
 {
@@ -28,7 +19,6 @@ static struct view upstream_head(struct exchange *x, const struct send *s, struc
 {
     const struct config_url *url = &s->node->url;
     struct buf head = BUF_MAX(x->config->max_head + OWN_HEAD_BYTES);
-    bool v6 = view_find_char(url->host, ':') != VIEW_NPOS;
 
     buf_append_lit(&head, "POST ");
     buf_append(&head, url->prefix);
@@ -38,18 +28,12 @@ static struct view upstream_head(struct exchange *x, const struct send *s, struc
         buf_append(&head, x->head->query);
     }
     buf_append_lit(&head, " HTTP/1.1\r\nHost: ");
-    buf_append(&head, v6 ? VIEW("[") : VIEW(""));
-    buf_append(&head, url->host);
-    buf_append(&head, v6 ? VIEW("]") : VIEW(""));
-    if (url->port != (url->tls ? 443 : 80)) {
-        buf_append_char(&head, ':');
-        buf_append_u64(&head, url->port);
-    }
+    config_url_write_host(url, &head);
     buf_append_lit(&head, "\r\nUser-Agent: weir\r\nAccept-Encoding: identity\r\n"
                           "Content-Type: application/json\r\nContent-Length: ");
     buf_append_u64(&head, s->body.bytes);
     buf_append_lit(&head, "\r\n");
-    append_credential(&head, s->backend);
+    credential_write(s->backend->dialect, s->backend->key, &head);
     if (s->backend->dialect == LLM_ANTHROPIC && !has_anthropic_version(x, s))
         buf_append_lit(&head, "anthropic-version: 2023-06-01\r\n");
     http_header_line(&head, VIEW("x-request-id"), x->request_id);

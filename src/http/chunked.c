@@ -34,7 +34,7 @@ static bool refuse(struct error *err, const char *what)
 /* The steps take one byte that is not body; false: it does not belong there. */
 static bool step_size(struct http_chunks *c, char byte, struct error *err)
 {
-    int digit = hex_digit(byte);
+    int digit = ascii_hex(byte);
 
     if (++c->line > MAX_LINE)
         return refuse(err, "a size line is longer than 256 bytes");

@@ -168,7 +168,7 @@ static enum http_method method_of(struct view text)
 static bool percents_are_whole(struct view v)
 {
     for (size_t at; (at = view_find_char(v, '%')) != VIEW_NPOS; v = view_skip(v, at + 3))
-        if (v.n - at < 3 || hex_digit(v.p[at + 1]) < 0 || hex_digit(v.p[at + 2]) < 0)
+        if (v.n - at < 3 || ascii_hex(v.p[at + 1]) < 0 || ascii_hex(v.p[at + 2]) < 0)
             return false;
     return true;
 }

@@ -54,3 +54,17 @@ bool http_host_valid(struct view v)
         return false;
     return v.n == 1 || (view_to_u64(view_skip(v, 1), &port) && port <= 65535);
 }
+
+struct view http_percent_decoded(struct view v, struct arena *a)
+{
+    char *to = arena_bytes(a, v.n + 1);
+    size_t n = 0;
+
+    for (size_t i = 0; to && i < v.n; i++) {
+        int high = v.p[i] == '%' && i + 2 < v.n ? ascii_hex(v.p[i + 1]) : -1;
+        int low = high >= 0 ? ascii_hex(v.p[i + 2]) : -1;
+        to[n++] = low >= 0 ? (char)(high << 4 | low) : v.p[i];
+        i += low >= 0 ? 2 : 0;
+    }
+    return view_of(to, n);
+}

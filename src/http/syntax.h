@@ -1,9 +1,7 @@
-/*
- * The characters of HTTP, for the readers of this folder.
- */
+/* The characters of HTTP and of its URLs. */
 #pragma once
 
-#include "base/view.h"
+#include "base/arena.h"
 
 enum char_class {
     CHAR_TOKEN = 1,  /* RFC 9110, 5.6.2 */
@@ -24,12 +22,9 @@ static inline bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* The value of a hex digit, -1: it is none. */
-static inline int hex_digit(char c)
-{
-    char low = ascii_lower(c);
-    return is_digit(c) ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-}
-
 /* A name, an IPv4 address or an IPv6 address in brackets, each with a port or without. */
 bool http_host_valid(struct view v);
+
+/* Undoes %40 and the like; a percent sign without two digits stands for itself. Lives in the arena;
+ * empty without memory. */
+struct view http_percent_decoded(struct view v, struct arena *a);

@@ -232,6 +232,32 @@ static void test_urls(void **state)
     }
 }
 
+static void test_hosts_of_urls(void **state)
+{
+    static const struct {
+        const char *url, *host;
+    } rows[] = {
+        {"http://10.0.0.7:8000/x", "10.0.0.7:8000"},
+        {"http://h", "h"},
+        {"http://h:443", "h:443"},
+        {"https://h:443", "h"},
+        {"https://h:80", "h:80"},
+        {"http://[::1]:11434", "[::1]:11434"},
+        {"http://[2001:db8::9]/x", "[2001:db8::9]"},
+    };
+    struct buf out = BUF_MAX(64);
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct config_url url = {0};
+        struct error err = {0};
+        assert_true(config_url_parse(view_str(rows[i].url), arena, &url, &err));
+        config_url_write_host(&url, &out);
+        expect(&out, rows[i].host);
+    }
+    buf_done(&out);
+}
+
 static void test_choices(void **state)
 {
     unsigned index = 7;
@@ -251,7 +277,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_durations), cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_decimals),  cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_urls),      cmocka_unit_test(test_choices),
+        cmocka_unit_test(test_urls),      cmocka_unit_test(test_hosts_of_urls),
+        cmocka_unit_test(test_choices),
     };
 
     arena = arena_new(1 << 20);
