@@ -157,6 +157,8 @@ int cli_check(int argc, char **argv)
             return o == 'h' ? 0 : 2;
         }
     }
+    if (!cli_takes_no_more("check", argc, argv))
+        return 2;
     k.config = cli_load(path);
     if (!k.config)
         return 1;

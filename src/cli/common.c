@@ -7,7 +7,9 @@
 #include "run/task.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -18,6 +20,26 @@ int cli_fail(const struct error *err)
     if (err->hint[0])
         fprintf(stderr, "      %s\n", err->hint);
     return 1;
+}
+
+int cli_misuse(const char *command, const char *format, ...)
+{
+    va_list args;
+
+    fputs("weir: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, "\n      see `weir %s --help`\n", command);
+    return 2;
+}
+
+bool cli_takes_no_more(const char *command, int argc, char **argv)
+{
+    if (optind == argc)
+        return true;
+    cli_misuse(command, "`weir %s` cannot do anything with '%s'", command, argv[optind]);
+    return false;
 }
 
 static const char *usual_file(void)

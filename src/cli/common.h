@@ -7,6 +7,12 @@
 /* Prints an error of a command to standard error, and what to do. Returns the exit status 1. */
 int cli_fail(const struct error *err);
 
+/* So too, of a command that was written wrongly: what is wrong, and whose --help says what is right
+ * ("size"). Returns the exit status 2. */
+int cli_misuse(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* For a command that takes options only: true when nothing stands behind them, else it was said. */
+bool cli_takes_no_more(const char *command, int argc, char **argv) MUST_CHECK;
+
 /* The configuration of `path`; NULL: the file that lies in the usual places (weir.yaml here, then
  * /etc/weir/weir.yaml), and without one what discovery finds. Prints where it came from, its
  * warnings, and errors; NULL after an error. */

@@ -131,9 +131,12 @@ int cli_import(int argc, char **argv)
         }
         out = optarg;
     }
-    if (argc - optind != 2 || strcmp(argv[optind], "litellm") != 0) {
+    if (argc - optind != 2) {
         fputs(usage, stderr);
         return 2;
     }
+    if (strcmp(argv[optind], "litellm") != 0)
+        return cli_misuse("import", "the configs of '%s' are not known, only litellm's",
+                          argv[optind]);
     return import(argv[optind + 1], out);
 }

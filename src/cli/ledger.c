@@ -1,6 +1,7 @@
 #include "cli/ledger.h"
 
 #include "base/clock.h"
+#include "cli/common.h"
 #include "cli/ledger_keep.h"
 #include "cli/ledger_out.h"
 #include "cli/ledger_place.h"
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 
 enum { DEFAULT_LIMIT = 20, MAX_LIMIT = 1000000 };
-enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+enum { EXIT_OK = 0, EXIT_USAGE = 2 };
 
 static const char usage[] =
     "usage: weir ledger [options]          the last exchanges, and what all of them add up to\n"
@@ -213,14 +214,6 @@ static bool show(struct walk *w, struct error *err)
     return error_hint(err, "take an id of `weir ledger`, or the x-request-id of an answer");
 }
 
-static int complain(const struct error *err, int status)
-{
-    fprintf(stderr, "weir ledger: %s\n", err->text);
-    if (err->hint[0])
-        fprintf(stderr, "  %s\n", err->hint);
-    return status;
-}
-
 int cli_ledger(int argc, char **argv)
 {
     static const struct {
@@ -236,7 +229,7 @@ int cli_ledger(int argc, char **argv)
             return others[i].run(argc - 1, argv + 1);
     opterr = 0;
     if (!read_options(&options, argc, argv, &err))
-        return complain(&err, EXIT_USAGE);
+        return cli_fail(&err), EXIT_USAGE;
     if (options.help) {
         fputs(usage, stdout);
         return EXIT_OK;
@@ -244,7 +237,7 @@ int cli_ledger(int argc, char **argv)
     struct walk w = {.options = &options, .groups.by = options.by};
     w.reader = open_reader(&options, &err);
     if (!w.reader)
-        return complain(&err, EXIT_FAILED);
+        return cli_fail(&err);
     bool ok = options.show   ? show(&w, &err)
               : options.json ? list_json(&w, &err)
                              : list_text(&w, &err);
@@ -252,5 +245,5 @@ int cli_ledger(int argc, char **argv)
     ledger_reader_close(w.reader);
     if (ok && fflush(stdout) != 0)
         ok = error_set(&err, ERROR_IO, "the output could not be written");
-    return ok ? EXIT_OK : complain(&err, EXIT_FAILED);
+    return ok ? EXIT_OK : cli_fail(&err);
 }

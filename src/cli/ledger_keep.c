@@ -1,6 +1,7 @@
 #include "cli/ledger_keep.h"
 
 #include "base/clock.h"
+#include "cli/common.h"
 #include "cli/ledger_place.h"
 #include "cli/since.h"
 #include "ledger/key.h"
@@ -12,9 +13,10 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+enum { EXIT_OK = 0, EXIT_USAGE = 2 };
 
 static const char usage[] =
     "usage: weir ledger export --proof FILE   all that `weir prove` needs, as JSON lines; - is "
@@ -31,20 +33,6 @@ struct options {
     const char *file, *config, *proof, *before;
     bool new, help;
 };
-
-static int complain(const struct error *err, int status)
-{
-    fprintf(stderr, "weir ledger: %s\n", err->text);
-    if (err->hint[0])
-        fprintf(stderr, "  %s\n", err->hint);
-    return status;
-}
-
-static int complain_usage(const char *text)
-{
-    fprintf(stderr, "weir ledger: %s\n%s", text, usage);
-    return EXIT_USAGE;
-}
 
 static bool read_options(struct options *o, int argc, char **argv)
 {
@@ -104,19 +92,45 @@ static bool export_to(FILE *out, const char *path, struct error *err)
 }
 
 /* Records are nobody else's business, so the file is its owner's. */
-static bool export_file(const char *name, const char *path, struct error *err)
+static bool export_part(const char *part, const char *path, struct error *err)
 {
-    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;
 
     if (!out) {
         if (fd >= 0)
             close(fd);
-        return error_set(err, ERROR_IO, "%s cannot be written: %s", name, strerror(errno));
+        return error_set(err, ERROR_IO, "%s cannot be written: %s", part, strerror(errno));
     }
     bool ok = export_to(out, path, err);
     if (fclose(out) != 0 && ok)
-        ok = error_set(err, ERROR_IO, "%s could not be written: %s", name, strerror(errno));
+        ok = error_set(err, ERROR_IO, "%s could not be written: %s", part, strerror(errno));
+    return ok;
+}
+
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* An export that stands there stays until the new one is whole. */
+static bool export_file(const char *name, const char *path, struct error *err)
+{
+    char part[LEDGER_PLACE_BYTES + 32];
+
+    if (is_same_file(name, path)) {
+        error_set(err, ERROR_BAD_VALUE, "%s is the ledger itself", name);
+        return error_hint(err, "name another file with --proof FILE");
+    }
+    int n = snprintf(part, sizeof(part), "%s.part", name);
+    if (n < 0 || (size_t)n >= sizeof(part))
+        return error_set(err, ERROR_BAD_VALUE, "the path of the export is too long");
+    bool ok = export_part(part, path, err);
+    if (ok && rename(part, name) != 0)
+        ok = error_set(err, ERROR_IO, "%s cannot be written: %s", name, strerror(errno));
+    if (!ok)
+        unlink(part);
     return ok;
 }
 
@@ -127,16 +141,16 @@ int cli_ledger_export(int argc, char **argv)
     struct error err;
 
     if (!read_options(&o, argc, argv))
-        return complain_usage("that is no option of `weir ledger export`");
+        return cli_misuse("ledger export", "that is no option of `weir ledger export`");
     if (o.help)
         return fputs(usage, stdout), EXIT_OK;
     if (!o.proof)
-        return complain_usage("--proof FILE says where the export goes");
+        return cli_misuse("ledger export", "--proof FILE says where the export goes");
     if (!ledger_place_find(o.file, o.config, &place, &err))
-        return complain(&err, EXIT_FAILED);
+        return cli_fail(&err);
     bool ok = strcmp(o.proof, "-") == 0 ? export_to(stdout, place.path, &err)
                                         : export_file(o.proof, place.path, &err);
-    return ok ? EXIT_OK : complain(&err, EXIT_FAILED);
+    return ok ? EXIT_OK : cli_fail(&err);
 }
 
 /* ---- prune ----------------------------------------------------------------------------------- */
@@ -150,24 +164,26 @@ int cli_ledger_prune(int argc, char **argv)
     int64_t before_ms;
 
     if (!read_options(&o, argc, argv))
-        return complain_usage("that is no option of `weir ledger prune`");
+        return cli_misuse("ledger prune", "that is no option of `weir ledger prune`");
     if (o.help)
         return fputs(usage, stdout), EXIT_OK;
     if (!o.before)
-        return complain_usage("--before WHEN says what is old");
+        return cli_misuse("ledger prune", "--before WHEN says what is old");
     if (!since_parse(view_str(o.before), clock_wall_ms(), &before_ms, &err))
-        return complain(&err, EXIT_USAGE);
+        return cli_fail(&err), EXIT_USAGE;
     struct ledger_key *key =
         ledger_place_find(o.file, o.config, &place, &err) ? ledger_key_load(place.key, &err) : NULL;
     if (!key)
-        return complain(&err, EXIT_FAILED);
+        return cli_fail(&err);
     bool ok = prune_ledger(place.path, key, before_ms, &result, &err);
     ledger_key_free(key);
+    if (!ok && result.records == 0)
+        return cli_fail(&err);
     printf("%" PRId64 " records of %" PRId64 " checkpoints removed", result.records, result.spans);
     if (result.old_records)
         printf(", and %" PRId64 " from before the first chain", result.old_records);
     puts("");
-    return ok ? EXIT_OK : complain(&err, EXIT_FAILED);
+    return ok ? EXIT_OK : cli_fail(&err);
 }
 
 /* ---- key ------------------------------------------------------------------------------------- */
@@ -194,13 +210,17 @@ static struct ledger_key *make_new(const char *path, struct error *err)
     char kept[LEDGER_PLACE_BYTES + 32];
 
     snprintf(kept, sizeof(kept), "%s.%" PRId64, path, clock_wall_ms());
-    if (rename(path, kept) == 0) {
-        fprintf(stderr, "the key before is now %s\n", kept);
-    } else if (errno != ENOENT) {
+    bool replaces = rename(path, kept) == 0;
+    if (!replaces && errno != ENOENT) {
         error_set(err, ERROR_IO, "%s cannot be renamed: %s", path, strerror(errno));
         return NULL;
     }
-    return ledger_key_make(path, err);
+    struct ledger_key *key = ledger_key_make(path, err);
+    if (replaces && key)
+        fprintf(stderr, "the key before is now %s\n", kept);
+    else if (replaces)
+        (void)rename(kept, path);
+    return key;
 }
 
 int cli_ledger_key(int argc, char **argv)
@@ -210,13 +230,13 @@ int cli_ledger_key(int argc, char **argv)
     struct error err;
 
     if (!read_options(&o, argc, argv))
-        return complain_usage("that is no option of `weir ledger key`");
+        return cli_misuse("ledger key", "that is no option of `weir ledger key`");
     if (o.help)
         return fputs(usage, stdout), EXIT_OK;
     if (!ledger_place_find(o.file, o.config, &place, &err))
-        return complain(&err, EXIT_FAILED);
+        return cli_fail(&err);
     struct ledger_key *key = o.new ? make_new(place.key, &err) : ledger_key_load(place.key, &err);
     bool ok = key && print_key(key, &err);
     ledger_key_free(key);
-    return ok ? EXIT_OK : complain(&err, EXIT_FAILED);
+    return ok ? EXIT_OK : cli_fail(&err);
 }

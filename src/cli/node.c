@@ -1,6 +1,7 @@
 #include "cli/node.h"
 
 #include "cli/admin_call.h"
+#include "cli/common.h"
 #include "cli/table.h"
 #include "json/reader.h"
 
@@ -93,11 +94,14 @@ static int change(const struct config *config, const char *verb, const char *nam
     struct view path = VIEW_NONE, body;
     int status;
 
-    if (a && strlen(name) <= NAME_MAX_BYTES)
+    bool ok = strlen(name) <= NAME_MAX_BYTES ||
+              error_set(&err, ERROR_BAD_VALUE, "that is too long for the name of a node");
+    if (ok && a)
         path = path_for(verb, view_str(name), a);
-    bool ok = path.n ? admin_call(config, "POST", path, a, &status, &body, &err) &&
-                           print_answer(body, a, &err)
-                     : error_set(&err, ERROR_BAD_VALUE, "that is too long for the name of a node");
+    if (ok && path.n == 0)
+        ok = error_set(&err, ERROR_NO_MEMORY, "no memory to ask Weir");
+    ok = ok && admin_call(config, "POST", path, a, &status, &body, &err) &&
+         print_answer(body, a, &err);
     arena_free(a);
     return ok ? 0 : cli_fail(&err);
 }
@@ -122,10 +126,13 @@ int cli_node(int argc, char **argv)
             return o == 'h' ? 0 : 2;
         }
     }
-    if (argc - optind != 2 || !is_verb(argv[optind])) {
+    if (argc - optind != 2) {
         fputs(usage, stderr);
         return 2;
     }
+    if (!is_verb(argv[optind]))
+        return cli_misuse("node", "`weir node` knows drain, cordon and resume, not '%s'",
+                          argv[optind]);
     struct config *config = cli_load(path);
     if (!config)
         return 1;

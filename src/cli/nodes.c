@@ -316,6 +316,8 @@ int cli_nodes(int argc, char **argv)
             return o == 'h' ? 0 : 2;
         }
     }
+    if (!cli_takes_no_more("nodes", argc, argv))
+        return 2;
     struct config *config = cli_load(path);
     if (!config)
         return 1;

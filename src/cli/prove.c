@@ -1,6 +1,7 @@
 #include "cli/prove.h"
 
 #include "base/clock.h"
+#include "cli/common.h"
 #include "cli/ledger_place.h"
 #include "cli/prove_out.h"
 #include "cli/since.h"
@@ -88,14 +89,6 @@ static bool read_options(struct options *o, int argc, char **argv, struct error 
     return error_hint(err, "see `weir prove --help`");
 }
 
-static int complain(const struct error *err, int status)
-{
-    fprintf(stderr, "weir prove: %s\n", err->text);
-    if (err->hint[0])
-        fprintf(stderr, "  %s\n", err->hint);
-    return status;
-}
-
 /* All that a proof needs, and what it comes to. */
 struct work {
     struct ledger_key_ring ring;
@@ -108,12 +101,12 @@ struct work {
 static bool open_all(struct work *w, const struct options *o, const struct ledger_place *place,
                      struct error *err)
 {
+    w->source = proof_open(place->path, err);
+    if (!w->source)
+        return false;
     if (!ledger_key_ring_load(o->key ? o->key : place->key, &w->ring, err))
         return o->key ? false : error_hint(err, "name the public key with --key FILE");
     if (o->anchor && !anchors_load(o->anchor, &w->ring, &w->anchors, err))
-        return false;
-    w->source = proof_open(place->path, err);
-    if (!w->source)
         return false;
     w->answer = proof_answer_new(o->since_ms, o->until_ms);
     w->result = calloc(1, sizeof(*w->result));
@@ -136,7 +129,7 @@ int cli_prove(int argc, char **argv)
     struct error err;
 
     if (!read_options(&o, argc, argv, &err))
-        return complain(&err, EXIT_USAGE);
+        return cli_fail(&err), EXIT_USAGE;
     if (o.help)
         return fputs(usage, stdout), EXIT_PROVEN;
     bool ok =
@@ -149,6 +142,6 @@ int cli_prove(int argc, char **argv)
     if (ok && fflush(stdout) != 0)
         ok = error_set(&err, ERROR_IO, "the output could not be written");
     if (!ok)
-        return complain(&err, EXIT_NOT);
+        return cli_fail(&err);
     return proven ? EXIT_PROVEN : EXIT_NOT;
 }

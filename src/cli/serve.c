@@ -33,9 +33,9 @@ enum {
 static const char usage[] =
     "usage: weir serve [--config FILE] [--verbose]\n"
     "\n"
-    "Serves OpenAI chat completions on `listen` (127.0.0.1:8484) and answers each request from a\n"
-    "self-hosted engine (inside) or a managed API (outside). Metrics and health on `admin`\n"
-    "(127.0.0.1:8485). SIGTERM drains and ends, SIGHUP reads the config again.\n"
+    "Serves OpenAI's, Anthropic's and Ollama's APIs on `listen` (127.0.0.1:8484) and answers each\n"
+    "request from a self-hosted engine (inside) or a managed API (outside). Metrics and health on\n"
+    "`admin` (127.0.0.1:8485). SIGTERM drains and ends, SIGHUP reads the config again.\n"
     "\n"
     "  -c, --config FILE   default: weir.yaml here, /etc/weir/weir.yaml, else what is found on\n"
     "                      this machine (Ollama, vLLM, llama-server, OPENAI_API_KEY)\n"
@@ -270,6 +270,8 @@ int cli_serve(int argc, char **argv)
             return o == 'h' ? 0 : 2;
         }
     }
+    if (!cli_takes_no_more("serve", argc, argv))
+        return 2;
     p.config = cli_load(path);
     if (!p.config)
         return 1;

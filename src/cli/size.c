@@ -109,7 +109,14 @@ static bool read_option(struct size_command *c, int option, struct view text)
     }
 }
 
-/* False: print the usage. */
+static const char *name_of(const struct option *options, int value)
+{
+    while (options->val != value)
+        options++;
+    return options->name;
+}
+
+/* False: what is wrong was said. */
 static bool read_options(int argc, char **argv, struct size_command *c)
 {
     static const struct option options[] = {
@@ -128,18 +135,22 @@ static bool read_options(int argc, char **argv, struct size_command *c)
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0}};
 
-    for (int o, at = 0; (o = getopt_long(argc, argv, "m:g:c:p:h", options, &at)) != -1;) {
+    for (int o; (o = getopt_long(argc, argv, "m:g:c:p:h", options, NULL)) != -1;) {
         if (o == 'h') {
             fputs(usage, stdout);
             exit(0);
         }
-        if (o == '?')
+        if (o == '?') {
+            fputs(usage, stderr);
             return false;
+        }
         if (!read_option(c, o, view_str(optarg))) {
-            fprintf(stderr, "weir: cannot take '%s' for that option\n", optarg);
+            cli_misuse("size", "--%s cannot be '%s'", name_of(options, o), optarg);
             return false;
         }
     }
+    if (!c->model || optind != argc)
+        fputs(usage, stderr);
     return c->model && optind == argc;
 }
 
@@ -177,10 +188,8 @@ int cli_size(int argc, char **argv)
     struct error err;
     bool gguf;
 
-    if (!read_options(argc, argv, &c)) {
-        fputs(usage, stderr);
+    if (!read_options(argc, argv, &c))
         return 2;
-    }
     r.path = c.model;
     if (!size_source_read(c.model, c.quant, &r.shape, &gguf, &err) ||
         !make_plan(&c, &r.shape, gguf, &r.plan, &err))

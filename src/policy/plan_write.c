@@ -86,18 +86,32 @@ void plan_write_json(const struct plan *plan, const struct inspect_facts *facts,
     json_put_close(&w);
 }
 
-/* Pads to `width` columns and keeps two blanks between; characters count, not bytes. */
-static void cell(struct buf *out, struct view text, unsigned width)
+/* Without control characters, which could drive a terminal. Returns its columns: characters count,
+ * not bytes. */
+static unsigned put_clean(struct buf *out, struct view text)
 {
     unsigned columns = 0;
+
     for (size_t i = 0; i < text.n; i++) {
         unsigned char c = (unsigned char)text.p[i];
         columns += (c & 0xC0) != 0x80;
         buf_append_char(out, c < ' ' || c == 0x7F ? '?' : (char)c);
     }
-    for (unsigned i = columns; i < width; i++)
+    return columns;
+}
+
+/* Pads to `width` columns and keeps two blanks between. */
+static void cell(struct buf *out, struct view text, unsigned width)
+{
+    for (unsigned i = put_clean(out, text); i < width; i++)
         buf_append_char(out, ' ');
     buf_append_lit(out, "  ");
+}
+
+static void last_cell(struct buf *out, struct view text)
+{
+    put_clean(out, text);
+    buf_append_char(out, '\n');
 }
 
 static unsigned wider(unsigned width, struct view text)
@@ -114,8 +128,7 @@ void plan_write_table(const struct plan *plan, const struct inspect_facts *facts
     buf_printf(out, "complexity  %.2f\ntokens in   %u\n", facts->complexity, facts->tokens_in);
     if (plan->because.n) {
         buf_append_lit(out, "because     ");
-        cell(out, plan->because, 0);
-        buf_append_char(out, '\n');
+        last_cell(out, plan->because);
     }
     if (plan->scan == PLAN_FOUND)
         buf_printf(out, "sensitive   %.*s: %s (%.*s)\n", VIEW_ARG(plan->found),
@@ -145,8 +158,7 @@ void plan_write_table(const struct plan *plan, const struct inspect_facts *facts
         cell(out, c->backend_name, backend);
         cell(out, view_str(side_name(c->side)), 7);
         cell(out, c->model, model);
-        cell(out, c->reason, 0);
-        buf_append_char(out, '\n');
+        last_cell(out, c->reason);
     }
     for (unsigned i = 0; i < plan->n_skipped; i++) {
         const struct plan_skipped *s = &plan->skipped[i];
@@ -154,7 +166,6 @@ void plan_write_table(const struct plan *plan, const struct inspect_facts *facts
         cell(out, s->backend_name, backend);
         cell(out, VIEW("-"), 7);
         cell(out, s->model, model);
-        cell(out, s->reason, 0);
-        buf_append_char(out, '\n');
+        last_cell(out, s->reason);
     }
 }

@@ -329,6 +329,36 @@ def test_help_and_version(start, lab):
     assert done.returncode != 0 and "help" in done.stderr
 
 
+@pytest.mark.parametrize("args, says, see", [
+    (["serve", "now"], "'now'", "weir serve --help"),
+    (["check", "--offline", "x.yaml"], "'x.yaml'", "weir check --help"),
+    (["nodes", "lab"], "'lab'", "weir nodes --help"),
+    (["node", "stop", "lab"], "drain, cordon and resume, not 'stop'", "weir node --help"),
+    (["import", "nginx", "x"], "'nginx'", "weir import --help"),
+    (["size", "-m", "x", "-g", "24XB"], "--gpu cannot be '24XB'", "weir size --help"),
+    (["size", "-m", "x", "--kv-type", "q9"], "--kv-type cannot be 'q9'", "weir size --help"),
+    (["ledger", "export"], "--proof FILE", "weir ledger export --help"),
+    (["ledger", "prune", "--bogus"], "no option", "weir ledger prune --help"),
+    (["ledger", "--limit", "-1"], "--limit cannot be '-1'", "from 1 to"),
+    (["prove", "a", "b"], "'b' is one file too many", "weir prove --help"),
+])
+def test_wrong_use_says_what_is_wrong(tmp_path, args, says, see):
+    import subprocess
+    done = subprocess.run([BIN, *args], capture_output=True, text=True, timeout=10, cwd=tmp_path)
+    assert done.returncode == 2 and not done.stdout
+    assert done.stderr.startswith("weir: ") and says in done.stderr and see in done.stderr
+
+
+def test_each_command_has_its_help():
+    import subprocess
+    listed = subprocess.run([BIN, "help"], capture_output=True, text=True, timeout=10).stdout
+    commands = [line.split()[0] for line in listed.splitlines() if line.startswith("  ")]
+    assert "config" in commands and "serve" in commands
+    for command in set(commands) - {"help", "version"}:
+        done = subprocess.run([BIN, command, "--help"], capture_output=True, text=True, timeout=10)
+        assert done.returncode == 0 and f"weir {command}" in done.stdout and not done.stderr
+
+
 def test_requests_during_a_reload_all_end_well(weir):
     answers, stop = [], threading.Event()
 

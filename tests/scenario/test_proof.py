@@ -207,6 +207,27 @@ def test_two_gateways_side_by_side(start, lab, cloud, tmp_path):
     assert report["unsigned"] == 0
 
 
+def test_an_export_replaces_nothing_that_it_cannot(anchored, tmp_path):
+    """Neither the ledger itself nor, when it fails, an export that stands there."""
+    weir, ledger, proof = anchored, anchored.config["ledger"]["path"], tmp_path / "proof.jsonl"
+    assert weir.ask().status == 200
+    weir.stop()
+    done = weir.run("ledger", "export", "--proof", ledger)
+    assert done.returncode == 1 and "is the ledger itself" in done.stderr
+    assert prove("--config", weir.path)["proven"]
+    export(weir, proof)
+    whole = proof.read_bytes()
+    (tmp_path / "broken.db").write_bytes(b"SQLite format 3\0" + bytes(200))
+    done = weir.run("ledger", "export", "--file", tmp_path / "broken.db", "--proof", proof)
+    assert done.returncode == 1
+    assert proof.read_bytes() == whole and not list(tmp_path.glob("*.part"))
+
+
+def test_a_ledger_that_is_not_there_is_what_prove_speaks_of(tmp_path):
+    done = subprocess.run([BIN, "prove", "nope.db"], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1 and "nope.db" in done.stderr and "key" not in done.stderr
+
+
 def test_pruned_and_still_proven(anchored, tmp_path):
     weir = anchored
     for _ in range(4):

@@ -157,7 +157,11 @@ def test_what_cannot_be_sized(llama, options, words):
     ["--gpu-memory-utilization", "1.5"], ["--nothing"], ["more"]])
 def test_usage(llama, options):
     model = ["--model", llama] if options else []
-    assert "usage: weir size" in size(*model, *options, status=2).stderr
+    said = size(*model, *options, status=2).stderr
+    if len(options) == 2:
+        assert f"{options[0]} cannot be '{options[1]}'" in said and "weir size --help" in said
+    else:
+        assert "usage: weir size" in said
     assert "usage: weir size" in size("--help").stdout
 
 
