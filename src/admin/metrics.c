@@ -51,7 +51,7 @@ static void histogram(struct buf *b, const char *name, const struct stats_backen
     buf_printf(b, "} %llu\n", (unsigned long long)get(&h->count));
 }
 
-static void by_backend(struct buf *b, struct stats *s, const char *name, size_t offset)
+static void by_backend(struct buf *b, const struct stats *s, const char *name, size_t offset)
 {
     unsigned n = atomic_load(&s->n_backends);
 
@@ -64,7 +64,7 @@ static void by_backend(struct buf *b, struct stats *s, const char *name, size_t 
     }
 }
 
-static void write_backends(struct buf *b, struct stats *s)
+static void write_backends(struct buf *b, const struct stats *s)
 {
     unsigned n = atomic_load(&s->n_backends);
 
@@ -249,18 +249,8 @@ static void write_hedges(struct buf *out, const struct stats *s)
                    (unsigned long long)get(&s->hedges[i]));
 }
 
-void metrics_write(struct gateway *g, struct buf *out)
+static void write_exchanges(struct buf *out, const struct stats *s)
 {
-    struct stats *s = &g->stats;
-    struct ledger_stats ledger = ledger_stats(g->ledger);
-    unsigned tasks = 0;
-    size_t deepest = 0;
-
-    for (unsigned i = 0; i < g->n_loops; i++) {
-        size_t high = loop_stack_high_water(g->loops[i]);
-        tasks += loop_tasks(g->loops[i]);
-        deepest = high > deepest ? high : deepest;
-    }
     one(out, "weir_exchanges_total", "counter", "Chat requests.", (double)get(&s->exchanges));
     one(out, "weir_refused_total", "counter", "Requests that nobody answered.",
         (double)get(&s->refused));
@@ -276,17 +266,12 @@ void metrics_write(struct gateway *g, struct buf *out)
     for (unsigned i = 0; i < TASK_COUNT; i++)
         buf_printf(out, "weir_task_total{task=\"%s\"} %llu\n", task_name((enum task_kind)i),
                    (unsigned long long)get(&s->by_task[i]));
-    write_retries(out, s);
-    write_scans(out, s);
-    write_backends(out, s);
-    write_nodes(out);
-    struct fleet *f = gateway_fleet(g);
-    write_lookups(out, f);
-    one(out, "weir_nodes_remembered", "gauge", "Nodes that left, and whose state is kept.",
-        node_count_released());
-    fleet_unref(f);
-    write_room(out, g);
+}
+
+static void write_gate(struct buf *out)
+{
     struct egress_counts gate = egress_counts();
+
     one(out, "weir_egress_requests_total", "counter", "Requests through the gate to the outside.",
         (double)gate.sent);
     one(out, "weir_gate_catches_total", "counter",
@@ -295,15 +280,33 @@ void metrics_write(struct gateway *g, struct buf *out)
     one(out, "weir_gate_failed_total", "counter",
         "Requests that the gate stopped because they could not be looked through.",
         (double)gate.failed);
+}
+
+static void write_ledger(struct buf *out, struct gateway *g)
+{
+    struct ledger_stats ledger = ledger_stats(g->ledger);
+
     one(out, "weir_ledger_records_total", "counter", "Records committed.",
         (double)ledger.committed);
     one(out, "weir_ledger_lost_total", "counter", "Records that could not be written.",
-        (double)get(&s->ledger_lost));
+        (double)get(&g->stats.ledger_lost));
     one(out, "weir_ledger_anchor_failures_total", "counter",
         "Checkpoints that could not be anchored.",
-        (double)(ledger.anchor_failures + get(&s->anchor_hook_failures)));
+        (double)(ledger.anchor_failures + get(&g->stats.anchor_hook_failures)));
     one(out, "weir_ledger_failing", "gauge", "1 while the ledger takes no writes.",
         ledger_failing(g->ledger, NULL));
+}
+
+static void write_process(struct buf *out, struct gateway *g)
+{
+    unsigned tasks = 0;
+    size_t deepest = 0;
+
+    for (unsigned i = 0; i < g->n_loops; i++) {
+        size_t high = loop_stack_high_water(g->loops[i]);
+        tasks += loop_tasks(g->loops[i]);
+        deepest = high > deepest ? high : deepest;
+    }
     one(out, "weir_connections", "gauge", "Client connections.",
         atomic_load(&g->listener.connections));
     one(out, "weir_tasks", "gauge", "Tasks of all loops.", tasks);
@@ -317,4 +320,24 @@ void metrics_write(struct gateway *g, struct buf *out)
         (double)get(&g->reloads_refused));
     one(out, "weir_start_time_seconds", "gauge", "Start, Unix time.",
         (double)g->started_wall_ms / 1000);
+}
+
+void metrics_write(struct gateway *g, struct buf *out)
+{
+    const struct stats *s = &g->stats;
+
+    write_exchanges(out, s);
+    write_retries(out, s);
+    write_scans(out, s);
+    write_backends(out, s);
+    write_nodes(out);
+    struct fleet *f = gateway_fleet(g);
+    write_lookups(out, f);
+    one(out, "weir_nodes_remembered", "gauge", "Nodes that left, and whose state is kept.",
+        node_count_released());
+    fleet_unref(f);
+    write_room(out, g);
+    write_gate(out);
+    write_ledger(out, g);
+    write_process(out, g);
 }

@@ -55,8 +55,6 @@ static bool ask(struct exchange *x, struct attempt *t)
     return ok && send_request(x, &send, t->arena, &t->call);
 }
 
-/* ---- the answer ----------------------------------------------------------------------------- */
-
 /* Statuses after which another candidate may do better. */
 static bool may_do_better(int status)
 {
@@ -165,56 +163,66 @@ static int64_t streamed_after_ns(const struct exchange *x, const struct attempt 
     return x->request.stream ? x->first_token_ns - t->began_ns : 0;
 }
 
-static enum attempt_outcome conclude(struct exchange *x, struct attempt *t,
-                                     enum deliver_result result)
+/* The node's breaker and the record are told that it answered. */
+static enum attempt_outcome answered(struct exchange *x, struct attempt *t)
+{
+    struct node *n = t->use.node;
+
+    x->error.code = ERROR_NONE; /* what a retry overcame is no error */
+    if (continue_going(x))
+        continue_went_on(x);
+    if (node_answered(n, &x->config->breaker, streamed_after_ns(x, t)))
+        log_node_slow(n);
+    x->node = n;
+    x->answered_by = t->candidate;
+    x->peer = t->call.peer;
+    note_cut_prompt(x, t);
+    write_attempt(x, t, x->outcome, continue_going(x) ? &x->answer.usage : NULL);
+    return ATTEMPT_ANSWERED;
+}
+
+static enum attempt_outcome cancelled(struct exchange *x, struct attempt *t)
+{
+    if (t->call.sent || !continue_going(x)) {
+        x->node = t->call.sent ? t->use.node : NULL; /* nobody charges for what was never asked */
+        x->answered_by = t->call.sent ? t->candidate : NULL;
+    }
+    if (race_lost(x)) {
+        write_lost(x, t);
+        return ATTEMPT_LOST;
+    }
+    error_set(&x->error, ERROR_CLIENT_GONE, "the client left before its answer was complete");
+    write_attempt(x, t, view_str(error_info(x->error.code)->wire), NULL);
+    return ATTEMPT_FINAL;
+}
+
+/* Nothing is wrong with the node. */
+static enum attempt_outcome too_long(struct exchange *x, struct attempt *t)
+{
+    struct node *n = t->use.node;
+
+    (void)node_answered(n, &x->config->breaker, 0);
+    write_attempt(x, t, view_str(error_info(ERROR_PROMPT_TOO_LONG)->wire), NULL);
+    if (windows_wider_node(x, t->candidate, n)) {
+        windows_exceeded(x, t->candidate, n);
+        return ATTEMPT_NEXT;
+    }
+    x->too_long |= ~windows_wider(x, t->candidate);
+    return ATTEMPT_NEXT_MODEL;
+}
+
+/* `broke`: the client had its first bytes. */
+static enum attempt_outcome failed(struct exchange *x, struct attempt *t, bool broke)
 {
     struct node *n = t->use.node;
     const struct llm_usage *used = NULL;
 
-    switch (result) {
-    case DELIVER_DONE:
-        x->error.code = ERROR_NONE; /* what a retry overcame is no error */
-        if (continue_going(x))
-            continue_went_on(x);
-        if (node_answered(n, &x->config->breaker, streamed_after_ns(x, t)))
-            log_node_slow(n);
-        x->node = n;
-        x->answered_by = t->candidate;
-        x->peer = t->call.peer;
-        note_cut_prompt(x, t);
-        write_attempt(x, t, x->outcome, continue_going(x) ? &x->answer.usage : NULL);
-        return ATTEMPT_ANSWERED;
-    case DELIVER_CANCELLED:
-        if (t->call.sent || !continue_going(x)) {
-            x->node = t->call.sent ? n : NULL; /* nobody charges for what was never asked */
-            x->answered_by = t->call.sent ? t->candidate : NULL;
-        }
-        if (race_lost(x)) {
-            write_lost(x, t);
-            return ATTEMPT_LOST;
-        }
-        error_set(&x->error, ERROR_CLIENT_GONE, "the client left before its answer was complete");
-        break;
-    case DELIVER_CUT:
+    if (broke) {
         x->node = n;
         x->answered_by = t->candidate;
         used = continue_part(x, t->candidate);
-        break;
-    case DELIVER_TOO_LONG: /* nothing is wrong with the node */
-        (void)node_answered(n, &x->config->breaker, 0);
-        write_attempt(x, t, view_str(error_info(ERROR_PROMPT_TOO_LONG)->wire), NULL);
-        if (windows_wider_node(x, t->candidate, n)) {
-            windows_exceeded(x, t->candidate, n);
-            return ATTEMPT_NEXT;
-        }
-        x->too_long |= ~windows_wider(x, t->candidate);
-        return ATTEMPT_NEXT_MODEL;
-    case DELIVER_FAILED:
-        break;
     }
     write_attempt(x, t, view_str(error_info(x->error.code)->wire), used);
-    if (result == DELIVER_CANCELLED)
-        return ATTEMPT_FINAL;
     if (x->error.code == ERROR_GATE) /* says nothing about the backend */
         return screen_stopped(x) ? ATTEMPT_NEXT_MODEL : ATTEMPT_FINAL;
     if (!error_info(x->error.code)->may_fail_over)
@@ -224,7 +232,7 @@ static enum attempt_outcome conclude(struct exchange *x, struct attempt *t,
         log_node_not_inside(n, &x->error);
     x->retry_after_ms = t->retry_after_ms;
     enum blame blame = blame_failure(x, n, t->call.head.status, t->retry_after_ms);
-    if (result != DELIVER_FAILED)
+    if (broke)
         return ATTEMPT_BROKEN;
     if (x->error.code == ERROR_NOT_CONTINUED) {
         continue_unable(x, t->candidate);
@@ -232,6 +240,23 @@ static enum attempt_outcome conclude(struct exchange *x, struct attempt *t,
     }
     rounds_note_failure(x, t->call.head.status, t->retry_after_ms);
     return blame == BLAME_KEY ? ATTEMPT_NEXT_MODEL : ATTEMPT_NEXT; /* its nodes share the key */
+}
+
+static enum attempt_outcome conclude(struct exchange *x, struct attempt *t,
+                                     enum deliver_result result)
+{
+    switch (result) {
+    case DELIVER_DONE:
+        return answered(x, t);
+    case DELIVER_CANCELLED:
+        return cancelled(x, t);
+    case DELIVER_TOO_LONG:
+        return too_long(x, t);
+    case DELIVER_CUT:
+    case DELIVER_FAILED:
+        break;
+    }
+    return failed(x, t, result == DELIVER_CUT);
 }
 
 enum attempt_outcome attempt_node(struct exchange *x, const struct plan_candidate *candidate,
