@@ -235,8 +235,3 @@ bool arena_failed(const struct arena *a)
 {
     return a->failed;
 }
-
-size_t arena_used(const struct arena *a)
-{
-    return a->used;
-}

@@ -38,5 +38,3 @@ struct view arena_printf(struct arena *a, const char *format, ...)
 void arena_defer(struct arena *a, void (*fn)(void *), void *ptr);
 
 bool arena_failed(const struct arena *a);
-/* Bytes handed out, children included. */
-size_t arena_used(const struct arena *a);

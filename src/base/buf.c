@@ -52,18 +52,6 @@ void buf_append_u64(struct buf *b, uint64_t value)
     buf_append(b, view_of(digits + at, sizeof(digits) - at));
 }
 
-void buf_append_hex(struct buf *b, uint64_t value)
-{
-    char digits[16];
-    size_t at = sizeof(digits);
-
-    do {
-        digits[--at] = "0123456789abcdef"[value & 15];
-        value >>= 4;
-    } while (value);
-    buf_append(b, view_of(digits + at, sizeof(digits) - at));
-}
-
 void buf_vprintf(struct buf *b, const char *format, va_list args)
 {
     va_list again;

@@ -54,7 +54,6 @@ static inline void buf_append_char(struct buf *b, char c)
 #define buf_append_lit(b, s) buf_append((b), VIEW(s))
 
 void buf_append_u64(struct buf *b, uint64_t value);
-void buf_append_hex(struct buf *b, uint64_t value);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *b, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));

@@ -1,35 +1,19 @@
 #include "base/log.h"
 
 #include "base/clock.h"
-#include "base/hash.h"
 
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
-static _Atomic enum log_level threshold = LOG_INFO;
-
-void log_set_level(enum log_level level)
-{
-    atomic_store_explicit(&threshold, level, memory_order_relaxed);
-}
-
-enum log_level log_level(void)
-{
-    return atomic_load_explicit(&threshold, memory_order_relaxed);
-}
-
 void log_event(enum log_level level, const char *event, const char *format, ...)
 {
-    static const char *const names[] = {"debug", "info", "warn", "error"};
+    static const char *const names[] = {"info", "warn", "error"};
     char line[1024];
     struct tm parts;
     va_list args;
 
-    if (level < log_level())
-        return;
     int64_t now = clock_wall_ms();
     time_t seconds = (time_t)(now / 1000);
     gmtime_r(&seconds, &parts);
@@ -47,13 +31,4 @@ void log_event(enum log_level level, const char *event, const char *format, ...)
     line[n++] = '\n';
     if (write(STDERR_FILENO, line, n) < 0)
         return; /* nowhere left to say it */
-}
-
-struct log_secret_text log_secret(struct view secret)
-{
-    struct log_secret_text out;
-
-    snprintf(out.text, sizeof(out.text), "%zu bytes #%06x", secret.n,
-             (unsigned)(hash_bytes(secret) & 0xffffff));
-    return out;
 }

@@ -31,15 +31,14 @@ enum {
 };
 
 static const char usage[] =
-    "usage: weir serve [--config FILE] [--verbose]\n"
+    "usage: weir serve [--config FILE]\n"
     "\n"
     "Serves OpenAI's, Anthropic's and Ollama's APIs on `listen` (127.0.0.1:8484) and answers each\n"
     "request from a self-hosted engine (inside) or a managed API (outside). Metrics and health on\n"
     "`admin` (127.0.0.1:8485). SIGTERM drains and ends, SIGHUP reads the config again.\n"
     "\n"
     "  -c, --config FILE   default: weir.yaml here, /etc/weir/weir.yaml, else what is found on\n"
-    "                      this machine (Ollama, vLLM, llama-server, OPENAI_API_KEY)\n"
-    "  -v, --verbose       log at debug level\n";
+    "                      this machine (Ollama, vLLM, llama-server, OPENAI_API_KEY)\n";
 
 /* ---- what will be done, for the screen ------------------------------------------------------- */
 
@@ -253,18 +252,15 @@ static void block_signals(struct parent *p)
 int cli_serve(int argc, char **argv)
 {
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                            {"verbose", no_argument, NULL, 'v'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     struct parent p = {0};
     const char *path = NULL;
     struct error err;
 
-    for (int o; (o = getopt_long(argc, argv, "c:vh", options, NULL)) != -1;) {
+    for (int o; (o = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
         if (o == 'c') {
             path = optarg;
-        } else if (o == 'v') {
-            log_set_level(LOG_DEBUG);
         } else {
             fputs(usage, o == 'h' ? stdout : stderr);
             return o == 'h' ? 0 : 2;

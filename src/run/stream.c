@@ -19,11 +19,6 @@ static enum stream_result from_wait(enum wait_result w)
     return w == WAIT_READY ? STREAM_OK : w == WAIT_TIMEOUT ? STREAM_TIMEOUT : STREAM_CANCELLED;
 }
 
-bool stream_is_open(const struct stream *s)
-{
-    return s->io.fd >= 0;
-}
-
 /* TLS has records of its own (session tickets), which are no input. */
 static bool tls_has_input(struct stream *s)
 {

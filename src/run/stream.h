@@ -59,5 +59,3 @@ bool stream_has_input(struct stream *s);
 void stream_close(struct stream *s);
 /* Closes with a reset, so that the peer sees a cut and not an end. */
 void stream_abort(struct stream *s);
-
-bool stream_is_open(const struct stream *s);

@@ -313,7 +313,7 @@ def test_a_node_by_its_address(start, lab):
     (["drain", "nobody"], 1, "no node and no backend is called that"),
     (["drain", "x" * 3000], 1, "too long"),
     (["drain"], 2, "usage"),
-    (["destroy", "lab"], 2, "usage"),
+    (["destroy", "lab"], 2, "not 'destroy'"),
 ])
 def test_names_that_are_none(start, lab, args, code, says):
     done = start(backend("lab", "inside", lab)).run("node", *args)
