@@ -249,7 +249,7 @@ static void test_shares_and_hours(void **state)
     usleep(20000);
     int64_t share_a = node_end(&a, 100);
     int64_t share_b = node_end(&b, 0);
-    assert_true(share_a > 2 * share_b); /* it was alone for half of its time */
+    assert_true(share_a - share_b >= 20 * NS_PER_MS); /* it was alone for so long */
     node_take_hours(n, &from, &to, &busy);
     assert_in_range(share_a + share_b, (uintmax_t)(busy * NS_PER_MS),
                     (uintmax_t)((busy + 1) * NS_PER_MS));
@@ -267,7 +267,7 @@ static void test_shares_and_hours(void **state)
     usleep(10000);
     node_end(&a, 0);
     node_take_hours(n, &from, &to, &busy2);
-    assert_in_range(busy2, 9, busy + 1000);
+    assert_in_range(busy2, 9, to - from + 1);
     /* 100 tokens took share_a */
     assert_in_range(node_estimate_share_ns(n, 100), (uintmax_t)(share_a - 100),
                     (uintmax_t)(share_a + 100));

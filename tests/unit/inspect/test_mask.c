@@ -620,27 +620,35 @@ static void test_masked_bodies_leak_nothing(void **state)
 
 /* ---- figures --------------------------------------------------------------------------------- */
 
+static double shorter(double best_ns, int64_t took_ns, double parts)
+{
+    return (double)took_ns / parts < best_ns ? (double)took_ns / parts : best_ns;
+}
+
 static void test_cost(void **state)
 {
-    enum { DELTAS = 200000, BODY = 4096, LOOKS = 2000 };
+    enum { PARTS = 20, DELTAS = 10000, BODY = 4096, LOOKS = 100 };
     struct mask_map *map = mask_map_new(arena);
     struct buf out = BUF_MAX(1 << 20), body = BUF_MAX(1 << 20);
     struct unmask u = {.map = map};
+    double unmask_ns = 1e9, look_ns = 1e9; /* the best rounds: others may want the processor too */
     (void)state;
 
     masked(map, "[\"{P|John Smith}, {E|j.smith@x.org}, {C|4111 1111 1111 1111}, {P|Ann Lee}\"]");
-    int64_t began = clock_mono_ns();
-    for (int i = 0; i < DELTAS; i++) {
-        unmask_piece(&u, VIEW(" the people who came"), &out);
-        buf_reset(&out);
-    }
-    double unmask_ns = (double)(clock_mono_ns() - began) / DELTAS;
     while (body.len < BODY)
         buf_append_lit(&body, "The meeting of the board, the 3rd in 2026, was opened at nine. \\n");
-    began = clock_mono_ns();
-    for (int i = 0; i < LOOKS; i++)
-        assert_false(mask_leaks(map, buf_view(&body)));
-    double look_ns = (double)(clock_mono_ns() - began) / LOOKS / (double)body.len;
+    for (int part = 0; part < PARTS; part++) {
+        int64_t began = clock_mono_ns();
+        for (int i = 0; i < DELTAS; i++) {
+            unmask_piece(&u, VIEW(" the people who came"), &out);
+            buf_reset(&out);
+        }
+        unmask_ns = shorter(unmask_ns, clock_mono_ns() - began, DELTAS);
+        began = clock_mono_ns();
+        for (int i = 0; i < LOOKS; i++)
+            assert_false(mask_leaks(map, buf_view(&body)));
+        look_ns = shorter(look_ns, clock_mono_ns() - began, LOOKS * (double)body.len);
+    }
     print_message("unmask: %.1f ns for 20 bytes; leaks: %.2f ns a byte\n", unmask_ns, look_ns);
     /* Far above what is measured: a bound against the wrong order, not a figure. */
     if (!SANITIZE_ADDRESS && !SANITIZE_THREAD) {

@@ -229,10 +229,12 @@ static void a_failure_of_the_file_opens_another_chain(void **state)
     sqlite3 *other = NULL;
     (void)state;
 
+    int64_t began = clock_mono_ns();
     struct ledger *l = proof_open_anchored();
     proof_write_records(l, 2);
     assert_int_equal(sqlite3_open(fixture_path, &other), SQLITE_OK);
     assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    bool early = clock_mono_ns() - began < NS_PER_S; /* before the second has its checkpoint */
     assert_false(fixture_write(l, proof_odd_record(1)));
     sqlite3_close(other);
     int64_t end = clock_mono_ns() + 20 * NS_PER_S;
@@ -244,24 +246,26 @@ static void a_failure_of_the_file_opens_another_chain(void **state)
     proof_assert_proven(r);
     assert_int_equal(r->writers, 2);
     assert_int_equal(r->records, 5);
-    assert_int_equal(r->unsigned_records, 1); /* the first of the two had its checkpoint */
+    assert_in_range(r->unsigned_records, early, 1); /* the first of the two had its checkpoint */
 }
 
 static void what_is_not_signed_yet_is_told(void **state)
 {
     (void)state;
 
+    /* The first has its checkpoint at once, the next one comes in a second. */
+    int64_t began = clock_mono_ns();
     struct ledger *l = proof_open_anchored();
-    proof_write_records(
-        l, 4); /* the first has its checkpoint at once, the next one comes in a second */
+    proof_write_records(l, 4);
     const struct verify_result *r = proof_verify(fixture_path, NULL);
+    bool early = clock_mono_ns() - began < NS_PER_S;
     proof_assert_proven(r);
-    assert_int_equal(r->unsigned_records, 3);
+    assert_in_range(r->unsigned_records, early ? 3 : 0, 3);
     int64_t end = clock_mono_ns() + 20 * NS_PER_S;
     while (proof_verify(fixture_path, NULL)->unsigned_records > 0 && clock_mono_ns() < end)
         usleep(50000);
     assert_int_equal(proof_verified.unsigned_records, 0);
-    assert_int_equal(proof_verified.checkpoints, 2);
+    assert_in_range(proof_verified.checkpoints, 2, early ? 2 : 4);
     ledger_close(l);
 }
 

@@ -137,7 +137,8 @@ static void receive(void *arg)
         pthread_t thread;
         assert_int_equal(pthread_create(&thread, NULL, post_from_thread, p), 0);
         while (p->count == i)
-            assert_int_equal(task_park(clock_mono_ns() + NS_PER_S, TASK_CANCELLABLE), WAIT_READY);
+            assert_int_equal(task_park(clock_mono_ns() + 20 * NS_PER_S, TASK_CANCELLABLE),
+                             WAIT_READY);
         pthread_join(thread, NULL);
     }
 }
