@@ -6,8 +6,9 @@
         ... up.chats[0].json, up.chats[0].gone_after(1.0) ...
 
 A script is a list of steps: bytes to send, seconds to wait (a number), or one of STALL, FIN, RST,
-KEEP, or a function of the exchange. STALL waits until the other side leaves and notes when it did.
-A script that ends without a step that says otherwise keeps the connection (as KEEP).
+KEEP, or a function of the exchange, which says what to do then: a step, or more of them. STALL
+waits until the other side leaves and notes when it did. A script that ends without a step that
+says otherwise keeps the connection (as KEEP).
 
 Requests that ask no model (health, lists of models) are answered by the engine's habit and do not
 use up scripts; `up.probes` has them. What asks one may speak any dialect: `exchange.speaks`, and
@@ -30,6 +31,7 @@ import wire
 STALL, FIN, RST, KEEP = "stall", "fin", "rst", "keep"
 HEAD_MAX = 256 << 10
 STALL_MAX_S = 60
+UNTIL_MAX_S = 20
 _LIBC = ctypes.CDLL(None)
 ANTHROPIC_VERSIONS = ("2023-06-01", "2026-10-21")  # the latter is what its SDK 2.x sends
 
@@ -87,7 +89,11 @@ class Exchange(wire.Request):
             raise AssertionError(f"the gateway did not leave within {timeout} s")
         return self.gone_at - self.at
 
-    def wait_done(self, timeout=5):
+    @property
+    def done(self):
+        return self._done.is_set()
+
+    def wait_done(self, timeout=10):
         assert self._done.wait(timeout), "the answer did not end"
 
 
@@ -170,6 +176,17 @@ def gzipped(script_text="Hello in gzip."):
     body = gzip.compress(json.dumps(wire.completion(MODEL, {"content": script_text})).encode())
     return [wire.head(200, [*JSON_HEAD, ("content-encoding", "gzip"),
                             ("content-length", len(body))]) + body]
+
+
+def until(happened):
+    """A step that takes until happened() is true, for what must come later than something else,
+    however slow the machine is."""
+    def wait(_):
+        end = time.monotonic() + UNTIL_MAX_S
+        while not happened():
+            assert time.monotonic() < end, "what a script waits for did not happen"
+            yield 0.005
+    return wait
 
 
 def drip(data, pause=0.1):
@@ -330,7 +347,7 @@ class Upstream:
         if self._up:
             self.down()
 
-    def wait_chats(self, count, timeout=5):
+    def wait_chats(self, count, timeout=10):
         end = time.monotonic() + timeout
         while len(self.chats) < count:
             assert time.monotonic() < end, f"{len(self.chats)} of {count} requests came"
@@ -433,9 +450,7 @@ class Upstream:
     def _play(self, exchange, script):
         """True: the connection goes on."""
         sock = exchange.connection.sock
-        for step in script(exchange) if callable(script) else script:
-            if callable(step):
-                step = step(exchange)
+        for step in _steps(script, exchange):
             if isinstance(step, bytes):
                 view = memoryview(step)
                 while view:
@@ -522,6 +537,15 @@ class Upstream:
             return json_answer(200, {"status": "ok"})[0]
         return json_answer(404, wire.error("Not found", "invalid_request_error"),
                            reason="Not Found")[0]
+
+
+def _steps(script, exchange):
+    told = script(exchange) if callable(script) else script
+    if isinstance(told, (bytes, str, int, float)):
+        yield told
+    else:
+        for step in told:
+            yield from _steps(step, exchange)
 
 
 def _ended():

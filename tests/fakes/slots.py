@@ -3,6 +3,7 @@
     with Upstream(engine="vllm") as up:
         engine = Slots(up, 2, seconds=0.2)   # from now on the upstream's script, and its load
         ... engine.most_queued, engine.order ...
+    engine.held = True                   # what is worked on does not end before this is False
 """
 import threading
 import time
@@ -13,8 +14,9 @@ import faulty
 class Slots:
     """A script for an upstream. Who leaves is out of the line at once."""
 
-    def __init__(self, upstream, slots, seconds, text="Hello from the lab."):
+    def __init__(self, upstream, slots, seconds=0.01, text="Hello from the lab.", held=False):
         self.upstream, self.slots, self.seconds, self.text = upstream, slots, seconds, text
+        self.held = held
         self.lock, self.line = threading.Lock(), []
         self.most_queued = 0
         self.queued_at = None  # when as many as `overflow.queue` first waited
@@ -39,6 +41,7 @@ class Slots:
                 yield 0.005
             self.order.append(exchange.json["messages"][-1]["content"])
             yield self.seconds
+            yield faulty.until(lambda: not self.held)
             yield from faulty.Auto(self.text)(exchange)
         finally:
             with self.lock:

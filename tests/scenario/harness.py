@@ -64,13 +64,14 @@ def backend(name, side, *upstreams, engine=None, models=None, **more):
 
 
 def config_of(*backends, **more):
-    """Short waits, everything inside first. `more` replaces or, for maps, adds."""
+    """Everything inside first. `more` replaces or, for maps, adds. The waits are short, so that
+    a stall costs little, and so long that no fake needs them on a busy machine."""
     config = {
         "backends": list(backends),
         "loops": LOOPS,
         "policy": {"matrix": {task: "inside" for task in TASKS}},
-        "timeouts": {"connect": "500ms", "first_token": "800ms", "between_tokens": "800ms",
-                     "total": "10s", "drain": "5s", "client_stall": "2s", "keepalive": "20s",
+        "timeouts": {"connect": "1500ms", "first_token": "1500ms", "between_tokens": "1500ms",
+                     "total": "15s", "drain": "5s", "client_stall": "2s", "keepalive": "20s",
                      "head": "2s", "body": "5s"},
         "breaker": {"failures": 3, "open": "30s"},
         "health": {"interval": "30s", "load_interval": "30s"},
@@ -241,7 +242,7 @@ class Weir:
         assert len(found) == 1, f"{len(found)} records of {response.headers['x-request-id']}"
         return found[0]
 
-    def wait_record(self, timeout=3, **where):
+    def wait_record(self, timeout=10, **where):
         """For what is written after the client has left."""
         return eventually(lambda: self.ledger(**where), timeout)[-1]
 
@@ -279,6 +280,16 @@ def eventually(check, timeout=10, step=0.02):
             return result
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(step)
+
+
+def stands_still(count, seconds=0.5):
+    """Waits until count() is the same for so long, for what may be under way still."""
+    def still():
+        before = count()
+        time.sleep(seconds)
+        return count() == before
+
+    eventually(still)
 
 
 def chat(text="Say hello.", model="auto", **more):
@@ -415,7 +426,7 @@ class Raw:
         while wanted not in self.data:
             assert self._more(), f"closed before {wanted!r}: {self.data[-300:]!r}"
 
-    def closed(self, timeout=5):
+    def closed(self, timeout=10):
         """True when the other side ends the connection."""
         self.sock.settimeout(timeout * SLACK)
         try:

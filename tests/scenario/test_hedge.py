@@ -14,7 +14,8 @@ import wire
 from harness import SLACK, backend, chat, config_of, eventually, request
 
 WARM = 25          # streams until a node's p95 is known, and to spare
-AT_ONCE_S = 0.1 * SLACK
+AT_ONCE_S = 3 * SLACK  # against a patience of 20 s: for nothing but the machine
+PATIENT = {"first_token": "20s", "total": "60s"}
 LOOKS_FOR_NOTHING = {"perimeter": {"presets": []}}
 SENSITIVE = "Write to schulze@klinik.example that card 4111 1111 1111 1111 was charged."
 
@@ -32,8 +33,18 @@ def says(text, before=0.0):
     def run(exchange):
         if before:
             yield before
-        yield from faulty.Stream(text, " there", use=wire.usage(10, 2))(exchange)
+        yield faulty.Stream(text, " there", use=wire.usage(10, 2))(exchange)
     return run
+
+
+def asked(node):
+    """A step: until that node is asked, too."""
+    return faulty.until(lambda: node.chats)
+
+
+def over_at(node):
+    """A step: until that node has answered, or was left."""
+    return faulty.until(lambda: node.chats and node.chats[-1].done)
 
 
 def lab_of(*nodes, near=1, side="inside", **more):
@@ -59,8 +70,7 @@ def warm(weir, *upstreams, text="Say hello."):
 
 @pytest.fixture
 def pair(start, nodes):
-    weir = hedging(start, lab_of(*nodes[:2], cost_per_hour="3.6",
-                                  first_token="3s"))
+    weir = hedging(start, lab_of(*nodes[:2], cost_per_hour="3.6", **PATIENT))
     warm(weir, *nodes[:2])
     return weir
 
@@ -80,12 +90,14 @@ def outcomes(record):
 def test_the_second_answers_and_the_first_is_left(pair, nodes):
     first, second = nodes[:2]
     first.script([faulty.STALL])
-    asked = time.monotonic()
+    second.script([faulty.CHUNKED_HEAD, faulty.role(), faulty.piece("quick "),
+                   over_at(first),  # left when the second began, and not when it ended
+                   faulty.piece("there"), faulty.finish(usage=wire.usage(10, 2)),
+                   faulty.DONE + faulty.END])
+    began = time.monotonic()
     answer = pair.ask(stream=True)
     assert answer.stream_text == "quick there" and answer.events[-1] == "[DONE]"
-    assert 0.1 <= answer.head_at - asked < 0.1 + AT_ONCE_S
-    first.chats[0].wait_done()
-    assert first.chats[0].gone_at - answer.head_at < AT_ONCE_S
+    assert 0.1 <= answer.head_at - began < 0.1 + AT_ONCE_S
     record = pair.record(answer)
     assert record["node"] == second.url and record["outcome"] == "ok"
     assert outcomes(record) == [(first.url, "hedge_lost"), (second.url, "ok")]
@@ -98,7 +110,7 @@ def test_the_second_answers_and_the_first_is_left(pair, nodes):
 @pytest.mark.core
 def test_the_first_answers_after_all(pair, nodes):
     first, second = nodes[:2]
-    first.script(says("late", 0.4))
+    first.script([asked(second), says("late")])
     second.script([faulty.CHUNKED_HEAD, faulty.role("lab-model"), faulty.STALL])
     answer = pair.ask(stream=True)
     assert answer.stream_text == "late there" and answer.events[-1] == "[DONE]"
@@ -119,7 +131,8 @@ def test_the_connection_serves_on(pair, nodes):
             for _ in range(3):
                 client.send(request(chat(stream=True)))
                 assert client.response().stream_text == "quick there"
-    assert all(n["in_flight"] == 0 for n in pair.get("/nodes", admin=True).json["nodes"])
+    eventually(lambda: all(n["in_flight"] == 0
+                           for n in pair.get("/nodes", admin=True).json["nodes"]))
 
 
 @pytest.mark.parametrize("path, body", [
@@ -145,7 +158,7 @@ def test_ties(pair, nodes):
         def run(exchange):
             meeting = meetings.setdefault(exchange.header("x-request-id"), threading.Barrier(2))
             with contextlib.suppress(threading.BrokenBarrierError):
-                meeting.wait(2)
+                meeting.wait(20)
             yield from says(text)(exchange)
         return run
 
@@ -169,8 +182,8 @@ def test_ties(pair, nodes):
 # what fails
 
 def test_the_first_fails_while_two_run(pair, nodes):
-    nodes[0].script([0.25, faulty.RST])
-    nodes[1].script(says("second", 0.5))
+    nodes[0].script([asked(nodes[1]), faulty.RST])
+    nodes[1].script([over_at(nodes[0]), 0.1, says("second")])
     answer = pair.ask(stream=True)
     assert answer.stream_text == "second there"
     attempts = pair.record(answer)["attempts"]
@@ -179,7 +192,7 @@ def test_the_first_fails_while_two_run(pair, nodes):
 
 
 def test_the_second_fails(pair, nodes):
-    nodes[0].script(says("late", 0.5))
+    nodes[0].script([over_at(nodes[1]), 0.3, says("late")])
     nodes[1].script(faulty.failing(500))
     answer = pair.ask(stream=True)
     assert answer.stream_text == "late there"
@@ -189,10 +202,12 @@ def test_the_second_fails(pair, nodes):
 
 
 def test_both_fail_and_a_third_is_asked(start, nodes):
-    weir = hedging(start, lab_of(*nodes))
+    weir = hedging(start, lab_of(*nodes, **PATIENT))
     warm(weir, *nodes)
-    nodes[0].script([faulty.CHUNKED_HEAD, 0.3, faulty.RST])
-    others = iter([lambda exchange: [faulty.CHUNKED_HEAD, 0.3, faulty.FIN], says("third")])
+    nodes[0].script([faulty.CHUNKED_HEAD, faulty.until(lambda: nodes[1].chats or nodes[2].chats),
+                     faulty.RST])
+    others = iter([lambda exchange: [faulty.CHUNKED_HEAD, over_at(nodes[0]), 0.1, faulty.FIN],
+                   says("third")])
     for node in nodes[1:]:  # either may be the second
         node.script(lambda exchange: next(others)(exchange))
     answer = weir.ask(stream=True)
@@ -211,9 +226,9 @@ def test_both_stall(pair, nodes):
     eventually(lambda: pair.metrics()["weir_reloads_total"] == 1)
     for node in nodes[:2]:
         node.script([faulty.STALL])
-    asked = time.monotonic()
+    began = time.monotonic()
     answer = pair.ask(stream=True)
-    assert answer.status == 503 and time.monotonic() - asked < 1.5 * SLACK
+    assert answer.status == 503 and time.monotonic() - began < 6 * SLACK  # of 15 in all
     for node in nodes[:2]:
         node.chats[0].wait_done()
     record = pair.record(answer)
@@ -233,7 +248,8 @@ def test_a_refusal_is_an_answer(pair, nodes):
 
 def test_a_winner_that_breaks_is_a_broken_stream(pair, nodes):
     """Where nobody goes on with it either."""
-    nodes[0].script([faulty.STALL])
+    nodes[0].queue([faulty.STALL])
+    nodes[0].script(faulty.failing(500))
     nodes[1].script([faulty.CHUNKED_HEAD, faulty.role("lab-model"),
                      faulty.piece("Hel", "lab-model"), 0.05, faulty.RST])
     answer = pair.post({"model": "auto", "max_tokens": 20, "stream": True,
@@ -277,26 +293,25 @@ def test_the_client_leaves(pair, nodes, streams):
         assert node.chats[0].gone_at - left < AT_ONCE_S
     record = pair.wait_record(status=499)
     assert record["outcome"] == "client_closed_request" and len(record["attempts"]) == 2
-    assert hedges(pair)["won"] == (1 if streams else 0)
-    assert hedges(pair)["failed"] == (0 if streams else 1)
+    eventually(lambda: hedges(pair) == {"won": int(streams), "lost": 0, "failed": int(not streams)})
 
 
-@pytest.mark.parametrize("drain", ["5s", "100ms"], ids=["finishes", "is cut"])
+@pytest.mark.parametrize("drain", ["20s", "100ms"], ids=["finishes", "is cut"])
 def test_a_stop_while_two_run(start, nodes, drain):
-    weir = hedging(start, lab_of(*nodes[:2]), timeouts={"drain": drain})
+    weir = hedging(start, lab_of(*nodes[:2], **PATIENT), timeouts={"drain": drain})
     warm(weir, *nodes[:2])
     nodes[0].script([faulty.STALL])
-    nodes[1].script(says("second", 0.5))
-    with weir.raw() as client:
+    nodes[1].script([faulty.until(lambda: "event=drain" in weir.log()), says("second")]
+                    if drain == "20s" else [faulty.STALL])
+    with weir.raw(30) as client:
         client.send(request(chat(stream=True)))
         nodes[1].wait_chats(1)
         weir.signal(15)
-        if drain == "5s":
+        if drain == "20s":
             assert client.response().stream_text == "second there"
         else:
-            with contextlib.suppress(AssertionError, OSError):
-                assert not client.response().complete
-    assert weir.process.wait(5 * SLACK) == 0
+            assert client.closed()
+    assert weir.process.wait(10 * SLACK) == 0
     for node in nodes[:2]:
         node.chats[0].wait_done()
 
@@ -316,7 +331,7 @@ def test_who_is_not_hedged(start, nodes, case):
     """`unknown`: too few first tokens came to say what is late."""
     upstreams = nodes[:1] if case == "alone" else nodes[:2]
     weir = hedging(start, lab_of(*upstreams),
-                   after="500ms" if case == "soon enough" else "100ms",
+                   after="10s" if case == "soon enough" else "100ms",
                    share=0.02 if case == "no share left" else 1)
     if case != "unknown":
         warm(weir, *upstreams)
@@ -330,23 +345,22 @@ def test_who_is_not_hedged(start, nodes, case):
 
 def test_late_is_what_is_late_for_that_node(start, nodes):
     """Its own p95 counts: 300 ms are nothing new for a node that takes 250 ms each time."""
-    weir = hedging(start, lab_of(*nodes[:2]))
+    weir = hedging(start, lab_of(*nodes[:2], **PATIENT))
     for node in nodes[:2]:
         node.script(says("slow", 0.25))
-    with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: weir.ask(stream=True), range(2 * WARM)))
+    took = first_tokens(weir, 2 * WARM, threads=4, text="slow there")
     shown = weir.get("/nodes", admin=True).json["nodes"][0]
     p50, p95 = shown["first_token_p50_ms"], shown["first_token_p95_ms"]
     assert f" {p50}/{p95} ms " in weir.run("nodes").stdout
-    assert 230 <= p50 <= p95 <= 600 * SLACK
+    assert 230 <= p50 <= p95 <= 1100 * took[-1]  # it is told by classes, seven percent wide
     before = len(nodes[1].chats)
-    asked = time.monotonic()
+    began = time.monotonic()
     nodes[0].script([faulty.STALL])
     nodes[1].script(says("quick"))
     answer = weir.ask(stream=True)
-    late = answer.head_at - asked
+    late = answer.head_at - began
     assert len(nodes[1].chats) == before + 1
-    assert p95 / 1000 - 0.01 <= late < p95 / 1000 + 2 * AT_ONCE_S
+    assert p95 / 1000 - 0.01 <= late < p95 / 1000 + AT_ONCE_S
 
 
 def test_an_open_breaker_stops_hedging(start, nodes):
@@ -385,7 +399,7 @@ def test_what_may_go_outside_for_speed(start, nodes, cloud, scan_always, text, h
     weir = hedging(start, backend("lab", "inside", nodes[0]), backend("cloud", "outside", cloud),
                    perimeter={"scan_always": scan_always, "modes": {"DEFAULT": "allow"}})
     warm(weir, nodes[0])
-    nodes[0].script(says("late", 0.5))
+    nodes[0].script([faulty.STALL] if hedged else says("late", 0.5))
     answer = weir.ask(text, stream=True)
     assert bool(cloud.chats) == hedged
     assert answer.stream_text.strip() == ("Hello from the cloud." if hedged else "late there")
@@ -403,6 +417,7 @@ def test_what_is_masked_goes_to_one_only(start, nodes):
     nodes[1].script(says("second"))
     assert weir.ask(SENSITIVE, stream=True).stream_text == "late there"
     assert not nodes[1].chats
+    nodes[0].script([faulty.STALL])
     assert weir.ask(stream=True).stream_text == "second there"
 
 
@@ -425,17 +440,17 @@ def test_inside_the_loser_costs_its_time(pair, nodes):
     nodes[0].script([faulty.STALL])
     nodes[1].script(says("second", 0.2))
     record = pair.record(pair.ask(stream=True))
-    # At 0.001 dollars a second: 300 ms of the first node and 200 ms of the second one.
-    assert 450_000 <= record["cost_nano"] <= 600_000 * SLACK
+    # At 0.001 dollars a second: 300 ms or more of the first node, and of the second one 100 less.
+    assert 450_000 <= record["cost_nano"] <= 1000 * (2 * record["total_us"] // 1000 - 90)
 
 
 # what it is for
 
-def first_tokens(weir, count, threads=2):
+def first_tokens(weir, count, threads=2, text="quick there"):
     def one(_):
         began = time.monotonic()
         answer = weir.ask(stream=True)
-        assert answer.stream_text == "quick there"
+        assert answer.stream_text == text
         return answer.head_at - began
 
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
@@ -443,26 +458,26 @@ def first_tokens(weir, count, threads=2):
 
 
 def test_the_slow_tail_goes_and_the_share_holds(start, nodes):
-    """Of one node of two every 25th stream takes 700 ms to begin."""
-    count, share = 300, 0.05
+    """Of one node of two every 25th stream takes 2.5 s to begin."""
+    count, share = 150, 0.05
     turn = itertools.count(1)
 
     def sometimes(exchange):
-        return says("quick", 0.7 if next(turn) % 25 == 0 else 0.01)(exchange)
+        return says("quick", 2.5 if next(turn) % 25 == 0 else 0.01)(exchange)
 
     p99 = {}
     for name, given in (("without", 0), ("with", share)):
-        weir = hedging(start, lab_of(*nodes[:2], first_token="5s"), share=given)
+        weir = hedging(start, lab_of(*nodes[:2], **PATIENT), share=given, after="500ms")
         nodes[0].script(sometimes)
         nodes[1].script(says("quick", 0.01))
-        first_tokens(weir, 100)
+        first_tokens(weir, 50)
         before = sum(len(n.chats) for n in nodes[:2])
         times = first_tokens(weir, count)
         extra = sum(len(n.chats) for n in nodes[:2]) - before - count
         p99[name] = times[count * 99 // 100]
         print(f"{name} hedging: p50 {times[count // 2] * 1000:.0f} ms, "
               f"p99 {p99[name] * 1000:.0f} ms, {extra} extra requests of {count}")
-        assert extra <= share * (count + 100)
-        assert sum(hedges(weir).values()) <= share * (count + 100)
-    assert p99["without"] > 0.7
-    assert p99["with"] < 0.1 + 2 * AT_ONCE_S
+        assert extra <= share * (count + 50)
+        assert sum(hedges(weir).values()) <= share * (count + 50)
+    assert p99["without"] > 2.5
+    assert p99["with"] < 2  # which needs 0.5

@@ -97,6 +97,7 @@ def test_nobody_notices_that_nodes_are_killed(start, form):
             node.script(Tell("vllm", delay=piece_s))
         weir = start(backend("lab", "inside", *nodes), breaker={"open": "500ms"},
                      health={"interval": "500ms"}, timeouts={"total": "60s",
+                                                             "first_token": "5s",
                                                              "between_tokens": "5s"})
         with Load(weir, stream) as load:
             killed = kill_in_turn(nodes, time.monotonic() + SECONDS)

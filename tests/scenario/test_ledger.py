@@ -10,7 +10,7 @@ import pytest
 
 import faulty
 import wire
-from harness import KILL, SLACK, backend, chat, eventually, request
+from harness import KILL, backend, chat, eventually, request
 
 
 @pytest.mark.core
@@ -65,7 +65,7 @@ def test_prices(start, lab, cloud):
     assert record["cost_nano"] == 600 * 2000 + 400 * 500 + 500 * 8000
     record = weir.record(weir.ask(model="auto"))
     # $3.6/h is a tenth of a cent a second; it ran for half a second, alone
-    assert 0.45e6 < record["cost_nano"] < 0.7e6 * SLACK
+    assert 0.45e6 < record["cost_nano"] <= 1000 * (record["total_us"] // 1000 + 1)
     assert record["other_model"] == "cloud-model"
     assert record["other_cost_nano"] == 1000 * 2000 + 500 * 8000
 
@@ -75,11 +75,12 @@ def test_requests_share_the_time_of_their_node(start, lab, cloud):
                  backend("cloud", "outside", cloud))
     lab.script([0.6, *faulty.Plain("Hi", model="lab-model")])
     clients = [weir.raw() for _ in range(4)]
+    began = time.monotonic()
     for client in clients:
         client.send(request(chat()))
     costs = [weir.record(client.response())["cost_nano"] for client in clients]
     # four at once: each moment is paid once, not four times
-    assert 0.5e6 < sum(costs) < 1.0e6 * SLACK
+    assert 0.5e6 < sum(costs) < 1e6 * (time.monotonic() - began)
 
 
 def test_a_model_without_a_price_is_unpriced_and_never_free(start, lab, cloud):
@@ -162,20 +163,21 @@ def test_kill_9_under_load_loses_no_answered_request(start, lab, cloud):
         thread.start()
     for turn in range(50):
         time.sleep(0.15)
+        eventually(lambda least=turn: len(answered) > least)
         if turn % 2:
             weir.kill()
             weir.start()
         else:
             [child] = weir.children()
             os.kill(child, KILL)
-            eventually(lambda old=child: weir.children() not in ([], [old]), 5)
+            eventually(lambda old=child: weir.children() not in ([], [old]))
     time.sleep(0.3)
     stop.set()
     for thread in threads:
         thread.join(10)
     known = {r["request_id"] for r in weir.ledger()}
     print(f"{len(answered)} answered requests, {len(answered - known)} of them not in the ledger")
-    assert len(answered) > 50 and not answered - known
+    assert len(answered) >= 50 and not answered - known
     check = subprocess.run(["python3", "-c", "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]"
                             "); print(db.execute('PRAGMA integrity_check').fetchone()[0])",
                             weir.config["ledger"]["path"]], capture_output=True, text=True)
@@ -204,13 +206,16 @@ def fill(folder):
 
 
 def test_a_full_disk_stops_answers_until_there_is_room(start, lab, small_disk):
-    weir = start(backend("lab", "inside", lab), ledger={"path": str(small_disk / "weir.db")})
+    weir = start(backend("lab", "inside", lab), ledger={"path": str(small_disk / "weir.db")},
+                 timeouts={"between_tokens": "20s", "total": "20s"})
     assert weir.ask().status == 200
-    lab.queue(faulty.Stream("a", "b", "c", "d", delay=0.3))
+    full = threading.Event()
+    lab.queue([faulty.CHUNKED_HEAD, faulty.piece("a"), faulty.until(full.is_set),
+               faulty.piece("b"), faulty.finish(), faulty.DONE + faulty.END])
     with weir.raw() as running, weir.raw() as plain:
         running.send(request(chat(stream=True)))
         running.read_until(b'"a"')
-        lab.queue([1.0, *faulty.Plain("too late")])
+        lab.queue([faulty.until(full.is_set), *faulty.Plain("too late")])
         plain.send(request(chat()))
         lab.wait_chats(3)
         fill(small_disk)
@@ -218,6 +223,7 @@ def test_a_full_disk_stops_answers_until_there_is_room(start, lab, small_disk):
         answers = [weir.ask() for _ in range(20)]
         assert answers[-1].status == 503
         assert answers[-1].error["code"] == "ledger_unavailable"
+        full.set()
         answer = running.response()
         assert "[DONE]" not in answer.events
         assert answer.events[-1]["error"]["code"] == "ledger_unavailable"
@@ -226,7 +232,7 @@ def test_a_full_disk_stops_answers_until_there_is_room(start, lab, small_disk):
         assert int(answer.headers["retry-after"]) > 0
     assert weir.get("/healthz").status == 503
     (small_disk / "filler").unlink()
-    eventually(lambda: weir.ask().status == 200, 5, 0.2)
+    eventually(lambda: weir.ask().status == 200, step=0.2)
     assert weir.get("/healthz").status == 200
     assert weir.ledger()[-1]["outcome"] == "ok"
     log = weir.log()

@@ -13,6 +13,7 @@ from slots import Slots
 
 INSIDE_ONLY = {"matrix": {task: "inside_only" for task in harness.TASKS}}
 OFTEN = {"load_interval": "100ms"}
+PATIENT = {"timeouts": {"first_token": "60s", "total": "60s"}}
 LAB, CLOUD = "Hello from the lab.", "Hello from the cloud."
 
 
@@ -34,7 +35,7 @@ class Load:
     """So many clients that ask one request after the other, until stop()."""
 
     def __init__(self, weir, clients, **more):
-        self.answers, self.going = [], True  # (when it was asked, the answer)
+        self.answers, self.going = [], True
         self.threads = [threading.Thread(target=self._client, args=(weir, more))
                         for _ in range(clients)]
         for thread in self.threads:
@@ -42,8 +43,7 @@ class Load:
 
     def _client(self, weir, more):
         while self.going:
-            at = time.monotonic()
-            self.answers.append((at, weir.ask(**more)))
+            self.answers.append(weir.ask(**more))
 
     def stop(self):
         self.going = False
@@ -72,6 +72,10 @@ def waiting(weir):
     return weir.metrics()["weir_queue_waiting"]
 
 
+def refusals(weir):
+    return weir.metrics()["weir_queue_refused_total"]
+
+
 def busy(weir, engine, count):
     """`count` requests that run; what they become."""
     pool = concurrent.futures.ThreadPoolExecutor(count)
@@ -80,30 +84,34 @@ def busy(weir, engine, count):
     return asked
 
 
+def node_of(weir):
+    """The first one."""
+    return json.loads(weir.run("nodes", "--json").stdout)["nodes"][0]
+
+
 def knows_slots(weir):
     """Right after the start nothing is known of the nodes yet."""
-    return json.loads(weir.run("nodes", "--json").stdout)["nodes"][0]["slots"] == 4
+    return node_of(weir)["slots"] == 4
 
 
 # overflow and return
 
 @pytest.mark.core
-def test_overflow_begins_within_a_second_and_ends_within_five(start, gpu, cloud):
+def test_overflow_begins_and_ends_before_the_load_is_read_again(start, gpu, cloud):
+    """A node that may be full is read more often than load_interval says."""
     engine = Slots(gpu, 2, 0.2)
     weir = start(backend("lab", "inside", gpu), backend("cloud", "outside", cloud),
-                 health={"load_interval": "1s"})
+                 health={"load_interval": "8s"}, **PATIENT)
     assert weir.ask().text == LAB
     with Load(weir, 24) as load:
-        eventually(lambda: cloud.chats, 5)
-        assert cloud.chats[0].at - engine.queued_at < 1 * SLACK
-        eventually(lambda: overflows(weir), 1)
-        time.sleep(1)
-    answers = [answer.text for _, answer in load.stop()]
-    assert answers.count(LAB) > 10 and answers.count(CLOUD) > 10
+        eventually(lambda: cloud.chats and overflows(weir))
+        assert cloud.chats[0].at - engine.queued_at < 6 * SLACK
+        for text in (LAB, CLOUD):
+            eventually(lambda: sum(answer.text == text for answer in load.answers) > 10)
     ended = time.monotonic()
-    eventually(lambda: weir.ask().text == LAB, 2)
-    eventually(lambda: not overflows(weir), 5)
-    assert time.monotonic() - ended < 5 * SLACK
+    eventually(lambda: weir.ask().text == LAB)
+    assert time.monotonic() - ended < 6 * SLACK
+    eventually(lambda: not overflows(weir), 20)
     log = weir.log()
     assert log.count("event=overflow ") == 1 and log.count("event=overflow_over") == 1
 
@@ -131,10 +139,14 @@ def test_the_state_that_is_told_does_not_flap(start, gpu, cloud, seconds, client
 
 def test_slots_that_are_known_need_no_reading(start, cpu, cloud):
     """At most four run and four wait, whatever comes at once."""
-    engine = Slots(cpu, 4, 1 * SLACK)
-    weir = start(backend("lab", "inside", cpu), backend("cloud", "outside", cloud))
+    engine = Slots(cpu, 4, held=True)
+    weir = start(backend("lab", "inside", cpu), backend("cloud", "outside", cloud), **PATIENT)
     eventually(lambda: knows_slots(weir))
-    texts = [a.text for a in together(24, lambda i: weir.ask())]
+    with concurrent.futures.ThreadPoolExecutor(24) as pool:
+        asked = [pool.submit(weir.ask) for _ in range(24)]
+        eventually(lambda: len(engine.line) + len(cloud.chats) == 24)
+        engine.held = False
+        texts = [a.result().text for a in asked]
     assert engine.most_queued <= 4 + harness.LOOPS  # loops may choose at the same moment
     assert texts.count(LAB) == 4 + engine.most_queued
     assert texts.count(CLOUD) == 24 - texts.count(LAB)
@@ -144,7 +156,7 @@ def test_a_full_cache_with_somebody_waiting(start, gpu, cloud):
     weir = start(backend("lab", "inside", gpu), backend("cloud", "outside", cloud), health=OFTEN)
     gpu.script(Plain(LAB))
     gpu.load = {"running": 3, "queued": 1, "kv": 0.5}
-    time.sleep(0.5)
+    eventually(lambda: node_of(weir)["queued"] == 1)
     assert weir.ask().text == LAB
     gpu.load["kv"] = 0.99
     eventually(lambda: weir.ask().text == CLOUD)
@@ -153,10 +165,14 @@ def test_a_full_cache_with_somebody_waiting(start, gpu, cloud):
 @pytest.mark.parametrize("limit, text", [({"max_requests": 2}, CLOUD), ({}, LAB)])
 def test_a_limit_for_engines_that_say_nothing(start, cloud, limit, text):
     with Upstream(engine="ollama", models=["lab-model"]) as up:
-        engine = Slots(up, 8, 0.5)
+        engine = Slots(up, 8, held=True)
         weir = start(backend("lab", "inside", up, **limit), backend("cloud", "outside", cloud))
         asked = busy(weir, engine, 2)
-        assert weir.ask().text == text
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            third = pool.submit(weir.ask)
+            eventually(lambda: len(engine.line) == 3 or cloud.chats)
+            engine.held = False
+            assert third.result().text == text
         assert [a.result().text for a in asked] == [LAB, LAB]
 
 
@@ -190,11 +206,15 @@ def test_the_plan_says_why(start, gpu, cloud, tmp_path):
 
 @pytest.mark.core
 def test_requests_that_may_not_leave_wait_and_are_answered(start, cpu, cloud):
-    engine = Slots(cpu, 4, 0.1)
+    engine = Slots(cpu, 4, 0.1, held=True)
     weir = start(backend("lab", "inside", cpu), backend("cloud", "outside", cloud),
-                 policy=INSIDE_ONLY, overflow={"queue": 1})
+                 policy=INSIDE_ONLY, overflow={"queue": 1}, **PATIENT)
     eventually(lambda: knows_slots(weir))
-    answers = together(40, lambda i: weir.ask(stream=i % 2 == 0))
+    with concurrent.futures.ThreadPoolExecutor(40) as pool:
+        asked = [pool.submit(weir.ask, stream=i % 2 == 0) for i in range(40)]
+        eventually(lambda: waiting(weir) > 25)
+        engine.held = False
+        answers = [a.result() for a in asked]
     assert [a.status for a in answers] == [200] * 40
     assert not cloud.chats and len(cpu.chats) == 40
     assert engine.most_queued <= 1 + harness.LOOPS
@@ -208,23 +228,35 @@ def test_requests_that_may_not_leave_wait_and_are_answered(start, cpu, cloud):
 
 
 def test_what_is_sensitive_waits_too(start, cpu, cloud):
-    engine = Slots(cpu, 4, 0.4)
+    engine = Slots(cpu, 4, held=True)
     weir = start(backend("lab", "inside", cpu, max_requests=1), backend("cloud", "outside", cloud))
     asked = busy(weir, engine, 1)
-    answer = weir.ask("Write to margaret.whitfield@northmail.org that her order has left.")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        waits = pool.submit(weir.ask, "Write to margaret.whitfield@northmail.org that her order "
+                                      "has left.")
+        eventually(lambda: waiting(weir) == 1)
+        engine.held = False
+        answer = waits.result()
     assert answer.text == LAB and not cloud.chats
     assert "waited_ms" in weir.record(answer)["attempts"][0]
     assert asked[0].result().text == LAB
 
 
 def test_one_that_fails_after_a_wait_goes_on(start, cpu, gpu):
-    engine = Slots(cpu, 4, 0.3)
+    engine = Slots(cpu, 4, held=True)
     weir = start(backend("lab", "inside", cpu, max_requests=1),
                  backend("desk", "inside", gpu, max_requests=1), policy=INSIDE_ONLY)
-    slow = Slots(gpu, 4, 0.6, "from the desk")
+    slow = Slots(gpu, 4, text="from the desk", held=True)
     asked = busy(weir, engine, 1) + busy(weir, slow, 1)
     cpu.script(failing(500))
-    answer = weir.ask()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        waits = pool.submit(weir.ask)
+        eventually(lambda: waiting(weir) == 1)
+        engine.held = False
+        cpu.wait_chats(2)
+        eventually(lambda: waiting(weir) == 1)
+        slow.held = False
+        answer = waits.result()
     assert answer.text == "from the desk"
     assert [(a["backend"], "waited_ms" in a) for a in weir.record(answer)["attempts"]] == [
         ("lab", True), ("desk", True)]
@@ -241,7 +273,7 @@ DIALECTS = {
                                         ("/v1/messages", "api_error")])
 @pytest.mark.parametrize("queue", [{"max": 0}, {"wait": "200ms"}])
 def test_no_room_in_time(start, cpu, queue, path, kind):
-    engine = Slots(cpu, 4, 2)
+    engine = Slots(cpu, 4, held=True)
     weir = start(backend("lab", "inside", cpu, max_requests=1), queue=queue)
     busy(weir, engine, 1)
     answer = weir.post({**chat(), "max_tokens": 9}, path=path)
@@ -252,6 +284,7 @@ def test_no_room_in_time(start, cpu, queue, path, kind):
     assert record["outcome"] == "overloaded" and record["attempts"] == []
     assert weir.metrics()["weir_queue_refused_total"] == 1
     assert len(cpu.chats) == 1
+    engine.held = False
 
 
 def test_no_room_before_the_deadline(start, cpu):
@@ -265,37 +298,39 @@ def test_no_room_before_the_deadline(start, cpu):
 
 @pytest.mark.core
 def test_a_key_that_floods_starves_nobody(start, cpu):
-    engine = Slots(cpu, 4, 0.1 * SLACK)
+    engine = Slots(cpu, 4, held=True)
     tokens = {"flood": "flood-token-0123456789", "calm": "calm-token-0123456789"}
-    weir = start(backend("lab", "inside", cpu, max_requests=1), keys=tokens, queue={"max": 40})
+    weir = start(backend("lab", "inside", cpu, max_requests=1), keys=tokens, queue={"max": 40},
+                 **PATIENT)
     headers = {name: f"Authorization: Bearer {token}" for name, token in tokens.items()}
     with concurrent.futures.ThreadPoolExecutor(64) as pool:
         flood = [pool.submit(weir.ask, "flood", headers["flood"]) for _ in range(45)]
-        eventually(lambda: waiting(weir) >= 35)
-        served = len(engine.order)
-        assert weir.ask("calm", headers["calm"]).status == 200
-        place = engine.order.index("calm") - served
+        eventually(lambda: len(engine.order) + waiting(weir) + refusals(weir) == 45)
+        served, refused = len(engine.order), refusals(weir)
+        calm = pool.submit(weir.ask, "calm", headers["calm"])
+        eventually(lambda: refusals(weir) == refused + 1)
+        engine.held = False
+        assert calm.result().status == 200
         answers = [a.result() for a in flood]
-    assert place <= 2  # one may have been called up while this one came
-    # There were more than may wait: the flood's own were refused, as many as that.
-    refused = [a for a in answers if a.status == 503]
-    assert 1 <= len(refused) <= 6 and all(a.error["code"] == "overloaded" for a in refused)
+    assert engine.order.index("calm") - served <= 1
+    # There was one more than may wait: that was one of the flood's own.
+    errors = [a.error["code"] for a in answers if a.status == 503]
+    assert errors == ["overloaded"] * int(refused + 1)
 
 
 @pytest.mark.core
 def test_a_client_that_leaves_while_it_waits(start, cpu):
-    engine = Slots(cpu, 4, 1)
-    weir = start(backend("lab", "inside", cpu, max_requests=1))
+    engine = Slots(cpu, 4, held=True)
+    weir = start(backend("lab", "inside", cpu, max_requests=1), **PATIENT)
     busy(weir, engine, 1)
     with weir.raw() as client:
         client.send(request(chat()))
         eventually(lambda: waiting(weir) == 1)
-    left = time.monotonic()
-    eventually(lambda: waiting(weir) == 0, 1)
-    assert time.monotonic() - left < 0.1 * SLACK
+    eventually(lambda: waiting(weir) == 0)  # while nothing else would have ended its wait
     record = weir.wait_record(status=499)
     assert record["outcome"] == "client_closed_request" and record["attempts"] == []
     assert len(cpu.chats) == 1
+    engine.held = False
 
 
 def one_waits(weir, engine):
@@ -308,7 +343,7 @@ def one_waits(weir, engine):
 
 
 def test_who_waits_survives_a_reload(start, cpu):
-    engine = Slots(cpu, 4, 0.6)
+    engine = Slots(cpu, 4, held=True)
     weir = start(backend("lab", "inside", cpu, max_requests=1))
     runs, waits = one_waits(weir, engine)
     weir.write_config(breaker={"failures": 7})
@@ -316,47 +351,53 @@ def test_who_waits_survives_a_reload(start, cpu):
     eventually(lambda: weir.metrics()["weir_reloads_total"] == 1)
     assert waiting(weir) == 1
     assert "waiting for room: 1" in weir.run("nodes").stdout
+    engine.held = False
     assert runs.result().text == waits.result().text == LAB
 
 
 def test_a_reload_that_makes_room(start, cpu):
-    engine = Slots(cpu, 4, 1)
+    engine = Slots(cpu, 4, held=True)
     weir = start(backend("lab", "inside", cpu, max_requests=1))
     runs, waits = one_waits(weir, engine)
     entry, = weir.config["backends"]
     weir.write_config(backends=[{**entry, "max_requests": 2}])
     weir.signal(harness.HUP)
-    eventually(lambda: len(engine.line) == 2, 0.8)
+    eventually(lambda: len(engine.line) == 2)
+    engine.held = False
     assert runs.result().text == waits.result().text == LAB
 
 
 def test_who_waits_is_answered_before_a_stop(start, cpu):
-    engine = Slots(cpu, 4, 0.5)
+    engine = Slots(cpu, 4, held=True)
     weir = start(backend("lab", "inside", cpu, max_requests=1))
     runs, waits = one_waits(weir, engine)
     weir.signal(harness.TERM)
+    eventually(lambda: "event=drain" in weir.log())
+    engine.held = False
     assert runs.result().text == waits.result().text == LAB
 
 
 def test_a_stop_that_does_not_wait_for_it(start, cpu):
-    engine = Slots(cpu, 4, 5)
-    weir = start(backend("lab", "inside", cpu, max_requests=1), timeouts={"drain": "300ms"})
+    engine = Slots(cpu, 4, held=True)
+    weir = start(backend("lab", "inside", cpu, max_requests=1),
+                 timeouts={"drain": "300ms", "total": "60s"})
     asked = busy(weir, engine, 1)
     with weir.raw() as client:
         client.send(request(chat()))
         eventually(lambda: waiting(weir) == 1)
         weir.signal(harness.TERM)
-        assert client.closed(3)
+        assert client.closed(15)
     with pytest.raises(AssertionError):
         asked[0].result()
 
 
 def test_a_node_that_comes_back_is_room(start, cpu, gpu):
-    engine = Slots(cpu, 4, 3)
+    engine = Slots(cpu, 4, held=True)
     gpu.script(Plain("from the gpu"))
     weir = start(backend("lab", "inside", cpu, gpu, engine="openai", max_requests=1))
     assert weir.run("node", "cordon", gpu.url).returncode == 0
     runs, waits = one_waits(weir, engine)
     assert weir.run("node", "resume", gpu.url).returncode == 0
-    assert waits.result(2 * SLACK).text == "from the gpu"
+    assert waits.result(10 * SLACK).text == "from the gpu"
     assert not runs.done()
+    engine.held = False
