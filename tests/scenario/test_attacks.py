@@ -251,7 +251,7 @@ def test_many_values(both, lab, cloud, count):
 
 def test_a_large_body(both, lab, cloud):
     """Looking through it takes longer than a connection may: that is no fault of the backend's."""
-    weir = both(modes=MASKED, outside={"connect": "10ms"})
+    weir = both(modes=MASKED, outside={"connect": "100ms"})
     filler = "The quick brown fox jumps over the lazy dog. " * 120000  # 5 MB
     answer = weir.ask(filler + NOTE, timeout=60)
     assert answer.text == "Hello from the cloud."

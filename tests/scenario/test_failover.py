@@ -1,13 +1,14 @@
 """What fails before the first event that counts is followed by the next candidate; what fails
 behind it ends with an error event and without the end mark."""
 import json
+import threading
 import time
 
 import pytest
 
 import faulty
 import wire
-from harness import SLACK, backend, chat, config_of, request
+from harness import SLACK, backend, chat, config_of, eventually, request
 
 CASES = [(name, stream) for name, scripts in faulty.FAULTS.items()
          for stream in (True, False) if scripts[0 if stream else 1] is not None]
@@ -125,15 +126,16 @@ def test_a_stale_connection_is_retried(pair, lab, ending):
     assert len({id(c.connection) for c in lab.chats}) in (4, 5)
 
 
-def test_an_upstream_that_dies_at_work_was_no_stale_connection(pair, lab):
+def test_an_upstream_that_dies_at_work_was_no_stale_connection(start, lab, cloud):
     """Asked over a connection that was used before, it dies behind the time for a new one."""
+    weir = start(backend("lab", "inside", lab, connect="500ms"), backend("cloud", "outside", cloud))
     lab.script(lambda exchange: [0.7 * SLACK, faulty.RST] if exchange.connection.requests > 1 else
                faulty.Plain("fresh"))
     died = []
-    with pair.raw() as client:
+    with weir.raw() as client:
         for _ in range(2):  # the first may use the probe's connection, if it is of that loop
             client.send(request(chat()))
-            attempts = pair.record(client.response())["attempts"]
+            attempts = weir.record(client.response())["attempts"]
             died += [attempts] if len(attempts) > 1 else []
     assert [[a["outcome"] for a in attempts] for attempts in died] == [["upstream_cut", "ok"]]
 
@@ -173,12 +175,21 @@ def first_event_scripts():
 
 @pytest.mark.parametrize("kind", first_event_scripts())
 def test_the_head_leaves_with_the_first_event_that_counts(pair, lab, kind):
-    lab.script([faulty.CHUNKED_HEAD, 0.1, faulty.role(), wire.chunk(b": ping\n\n"), 0.3,
-                *first_event_scripts()[kind], 0.4, faulty.finish(), faulty.DONE, faulty.END])
-    started = time.monotonic()
-    answer = pair.ask(stream=True)
+    going, headed = threading.Event(), threading.Event()
+    lab.script([faulty.CHUNKED_HEAD, 0.1, faulty.role(), wire.chunk(b": ping\n\n"),
+                faulty.until(going.is_set), *first_event_scripts()[kind],
+                faulty.until(headed.is_set), faulty.finish(), faulty.DONE, faulty.END])
+    with pair.raw() as client:
+        client.send(request(chat(stream=True)))
+        client.sock.settimeout(0.4)
+        with pytest.raises(TimeoutError):
+            client.head()
+        client.sock.settimeout(10 * SLACK)
+        going.set()
+        client.read_until(b"\r\n\r\n")
+        headed.set()
+        answer = client.response()
     assert answer.status == 200 and pair.record(answer)["side"] == "inside"
-    assert 0.35 < answer.head_at - started < 0.75 * SLACK
     roles = [e for e in answer.events[:-1] if e["choices"][0]["delta"].get("role")]
     assert len(roles) >= 1  # what was held back is there
 
@@ -288,16 +299,17 @@ def test_a_stream_that_breaks_ends_with_an_error_event(pair, lab, cloud, name):
 
 def test_the_node_with_the_fewest_requests_is_asked(start, lab):
     with faulty.Upstream(engine="vllm", models=["lab-model"]) as second:
-        slow = faulty.Stream("a", "b", "c", delay=0.3)
+        slow = [faulty.CHUNKED_HEAD, faulty.piece("a"),
+                faulty.until(lambda: len(lab.chats) + len(second.chats) == 6),
+                faulty.finish(), faulty.DONE, faulty.END]
         lab.script(slow)
         second.script(slow)
-        weir = start(backend("lab", "inside", lab, second))
+        weir = start(backend("lab", "inside", lab, second),
+                     timeouts={"between_tokens": "20s", "total": "30s"})
         clients = [weir.raw() for _ in range(6)]
         for count, client in enumerate(clients, 1):
             client.send(request(chat(stream=True)))
-            end = time.monotonic() + 5
-            while len(lab.chats) + len(second.chats) < count and time.monotonic() < end:
-                time.sleep(0.005)
+            eventually(lambda n=count: len(lab.chats) + len(second.chats) == n, step=0.005)
         assert [client.response().status for client in clients] == [200] * 6
         assert (len(lab.chats), len(second.chats)) == (3, 3)
 
@@ -317,17 +329,18 @@ def test_a_dead_node_is_followed_by_its_neighbour(start, lab, cloud):
 
 def test_one_deadline_covers_the_chain(start, lab, cloud):
     weir = start(backend("lab", "inside", lab, first_token="700ms"),
-                 backend("cloud", "outside", cloud, first_token="5s"), timeouts={"total": "1500ms"})
+                 backend("cloud", "outside", cloud, first_token="50s"),
+                 timeouts={"total": "1500ms"})
     for upstream in (lab, cloud):
         upstream.script([faulty.STALL])
     started = time.monotonic()
     answer = weir.ask(stream=True)
-    assert 1.3 < time.monotonic() - started < 2.2 * SLACK
+    assert 1.3 < time.monotonic() - started < 10 * SLACK
     assert answer.status == 504 and answer.error["type"] == "api_error"
     record = weir.record(answer)
     assert [a["backend"] for a in record["attempts"]] == ["lab", "cloud"]
     for upstream in (lab, cloud):
-        upstream.chats[0].gone_after(3)
+        upstream.chats[0].gone_after(10)
 
 
 def test_a_plain_answer_may_take_longer_than_a_first_token(start, lab):
@@ -351,10 +364,9 @@ def test_the_connect_time_is_bounded(start, cloud):
             filler.connect_ex(address)
             fillers.append(filler)
         weir = start(backend("lab", "inside", f"http://127.0.0.1:{address[1]}", engine="openai",
-                             models=["lab-model"]), backend("cloud", "outside", cloud))
-        started = time.monotonic()
-        assert_failed_over(weir, weir.ask(), False)
-        assert time.monotonic() - started < 1.5 * SLACK
+                             models=["lab-model"]), backend("cloud", "outside", cloud),
+                     timeouts={"total": "50s"})
+        assert_failed_over(weir, weir.ask(timeout=60), False)  # in 50 s, all would be over
         for filler in fillers:
             filler.close()
 

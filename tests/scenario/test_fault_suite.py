@@ -263,7 +263,7 @@ def test_what_breaks_before_a_tool_call_goes_on_to_it(make_pair, way):
 def test_a_slow_answer_is_no_broken_one(make_pair, way, stream):
     """As long as it moves it is let alone: 60 pieces take longer than any wait for one."""
     pair = make_pair(way, "able", True)
-    pair.near.script(Tell(pair.near.engine, delay=0.03))
+    pair.near.script(Tell(pair.near.engine, delay=0.04))
     seen = pair.ask(stream)
     assert (seen.text, seen.finish) == (TEXT, "stop")
     assert not pair.far.chats

@@ -80,7 +80,8 @@ def test_a_name_that_leads_elsewhere_gets_not_a_byte(start, trap, cloud):
 def test_a_probe_finds_it_at_the_start(start, lab):
     weir = start(backend("lab", "inside", by_name(lab), engine="vllm"), **ELSEWHERE)
     eventually(lambda: "event=not_inside " in weir.log())
-    assert violations(weir) >= 1 and not lab.probes
+    eventually(lambda: violations(weir) >= 1)
+    assert not lab.probes
     check = weir.run("check")
     assert check.returncode == 1
     assert "localhost is at 127.0.0.1, which is not inside" in check.stdout
@@ -162,13 +163,12 @@ def test_a_model_that_ollama_passes_on_is_told(start):
     with faulty.Upstream(engine="ollama", models=models) as desk:
         desk.remote = {"mine:latest": REMOTE}
         weir = start(backend("desk", "inside", desk, models=[]))
-        eventually(lambda: "event=remote_model " in weir.log())
+        eventually(lambda: weir.log().count("event=remote_model ") >= 2)
         lines = [line for line in weir.log().splitlines() if "event=remote_model " in line]
         assert len(lines) == 2
         assert any("model=mine:latest" in line for line in lines)
         assert any("model=qwen3-coder:480b-cloud" in line for line in lines)
-        counts = [v for k, v in weir.metrics().items()
-                  if k.startswith("weir_inside_remote_models")]
-        assert counts == [2]
+        eventually(lambda: [v for k, v in weir.metrics().items()
+                            if k.startswith("weir_inside_remote_models")] == [2])
         check = weir.run("check")
         assert check.stdout.count("is served by somebody else: it counts as outside") == 2

@@ -3,13 +3,14 @@ import json
 import pathlib
 import signal
 import socket
+import threading
 import time
 
 import pytest
 
 from faulty import (CHUNKED_HEAD, DONE, END, Plain, Upstream, failing, finish, free_port, piece,
-                    json_answer, role)
-from harness import SLACK, Raw, backend, chat, eventually, request
+                    json_answer, role, until)
+from harness import SLACK, Raw, backend, chat, eventually, request, stands_still
 
 OFTEN = {"load_interval": "100ms"}
 
@@ -72,18 +73,19 @@ def test_an_old_load_counts_as_unknown(start, engine):
     weir = start(backend("lab", "inside", engine), health=OFTEN)
     eventually(lambda: load_of(weir, engine) == [3, 7, 0.5])
     engine.switched_off = ("/metrics",)
-    eventually(lambda: load_of(weir, engine) == [None, None, None], 2)
+    eventually(lambda: load_of(weir, engine) == [None, None, None])
     assert of_node(weir, "weir_node_up", engine) == 1  # it says nothing of the node's health
 
 
 @engines("vllm")
 def test_a_slow_reading_holds_nobody_up(start, engine):
     weir = start(backend("lab", "inside", engine), health=OFTEN, loops=1)
-    engine.probe_delay = 3
-    time.sleep(0.3)
+    engine.probe_delay = 15
+    read = len(engine.probes)
+    eventually(lambda: len(engine.probes) > read)
     started = time.monotonic()
     assert weir.ask().status == 200
-    assert time.monotonic() - started < 0.5 * SLACK
+    assert time.monotonic() - started < 5 * SLACK
 
 
 @engines("vllm")
@@ -98,10 +100,7 @@ def test_an_open_node_is_left_to_its_probe(start, engine):
     weir = start(backend("lab", "inside", engine), health=OFTEN, breaker={"failures": 1})
     engine.script(failing(500))
     assert weir.ask().status == 503
-    time.sleep(0.3)
-    asked = len(engine.probes)
-    time.sleep(0.5)
-    assert len(engine.probes) == asked
+    stands_still(lambda: len(engine.probes))
 
 
 # what nodes have
@@ -171,8 +170,9 @@ def test_what_is_known_of_each_node(start, cloud):
         weir = start(backend("gpu", "inside", gpu), backend("cpu", "inside", cpu),
                      backend("desk", "inside", desk, nodes=[{"url": desk.url, "zone": "east",
                                                              "weight": 250}]),
-                     backend("cloud", "outside", cloud), health=OFTEN)
+                     backend("cloud", "outside", cloud), health={"load_interval": "4s"})
         eventually(lambda: node_of(weir, gpu)["queued"] == 3)
+        eventually(lambda: node_of(weir, cpu)["slots"] == 4)
         eventually(lambda: node_of(weir, desk)["loaded"] == 1)
         assert weir.ask().status == 200
         known = nodes_of(weir)
@@ -185,7 +185,7 @@ def test_what_is_known_of_each_node(start, cloud):
             "state": "up", "breaker": "closed", "running": 3, "queued": 3, "kv_use": 0.5,
             "in_flight": 0, "requests": 1, "failures": 0, "why": "first seen", "last_error": "",
             "zone": "", "weight": 100}
-        assert one["latency_ms"] >= 0 and 0 <= one["load_age_ms"] < 500 * SLACK
+        assert one["latency_ms"] >= 0 and 0 <= one["load_age_ms"] < 12000
         assert one["models"] == [{"name": "fake-model", "digest": "", "window": 4096,
                                   "loaded": True, "remote": False}]
         assert known[cpu.url]["slots"] == 4 and known[cpu.url]["models"][0]["window"] == 2048
@@ -206,7 +206,7 @@ def test_what_is_known_of_each_node(start, cloud):
 
 def test_the_last_change_and_why(start):
     with Upstream(engine="vllm") as up:
-        weir = start(backend("lab", "inside", up), breaker={"failures": 1, "open": "500ms"},
+        weir = start(backend("lab", "inside", up), breaker={"failures": 1, "open": "3s"},
                      health={"interval": "100ms"})
         before = node_of(weir, up)["changed_ms"]
         up.script(failing(500))
@@ -245,8 +245,10 @@ def node(weir, verb, name):
 
 def test_a_drained_node_gets_nothing_and_its_stream_finishes(start):
     with Upstream(engine="vllm") as one, Upstream(engine="vllm") as two:
-        weir = start(backend("lab", "inside", one, two), health={"interval": "100ms", **OFTEN})
-        one.script([CHUNKED_HEAD, role(), piece("Hel"), 0.5, piece("l"), 0.5, piece("o"),
+        weir = start(backend("lab", "inside", one, two), health={"interval": "100ms", **OFTEN},
+                     timeouts={"between_tokens": "20s", "total": "30s"})
+        seen = threading.Event()
+        one.script([CHUNKED_HEAD, role(), piece("Hel"), until(seen.is_set), piece("l"), piece("o"),
                     finish(), DONE, END])
         two.script(Plain("from two"))
         body = json.dumps(chat(stream=True)).encode()
@@ -257,12 +259,12 @@ def test_a_drained_node_gets_nothing_and_its_stream_finishes(start):
             for _ in range(5):
                 assert weir.ask().text == "from two"
             assert node_of(weir, one)["state"] == "draining"
+            seen.set()
             assert client.response().stream_text == "Hello"
         eventually(lambda: node_of(weir, one)["state"] == "drained")
         assert node_of(weir, one)["why"] == "drained by the operator"
-        asked = len(one.probes)
-        time.sleep(0.5)
-        assert len(one.probes) == asked and len(one.chats) == 1  # it may be switched off now
+        stands_still(lambda: len(one.probes))
+        assert len(one.chats) == 1  # it may be switched off now
         node(weir, "resume", one.url)
         one.script(Plain("from one"))
         assert node_of(weir, one)["state"] == "up"
@@ -380,7 +382,7 @@ def test_a_model_that_loads_costs_nobody_an_attempt(start, cloud):
         assert not up.chats and node_of(weir, up)["breaker"] == "closed"
         up.script(Plain("loaded"))
         up.healthy = True  # within a second or so, whatever health.interval is
-        eventually(lambda: weir.ask().text == "loaded", 3)
+        eventually(lambda: weir.ask().text == "loaded")
         assert node_of(weir, up)["state"] == "up"
 
 
@@ -399,7 +401,7 @@ def test_vllm_that_does_not_listen_yet_is_loading(start):
     weir = start(backend("lab", "inside", up))
     eventually(lambda: node_of(weir, up)["state"] == "loading")
     with up:
-        eventually(lambda: node_of(weir, up)["state"] == "up", 3)
+        eventually(lambda: node_of(weir, up)["state"] == "up")
         assert weir.ask().status == 200
 
 

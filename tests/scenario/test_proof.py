@@ -180,7 +180,7 @@ def test_kill_9_leaves_a_chain_that_proves(anchored, tmp_path):
         else:
             [child] = weir.children()
             os.kill(child, KILL)
-            eventually(lambda old=child: weir.children() not in ([], [old]), 5)
+            eventually(lambda old=child: weir.children() not in ([], [old]))
             weir.wait_ready()
     weir.ask()
     report = prove(weir.folder / "weir.db", "--anchor", tmp_path / "anchor")
