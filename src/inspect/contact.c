@@ -234,6 +234,9 @@ static uint32_t word_start(struct scan *s, uint32_t at)
         }
     }
     end = stop;
+    if (end - at == 3 && (p[at] | 0x20) == 'd' && (p[at + 1] | 0x20) == 'o' &&
+        (p[at + 2] | 0x20) == 't' && p[end] == ' ')
+        detect_veiled_dot(s, at);
     if (end - at >= 26 && end - at <= 90 && !is_word(p[end]))
         wallet(s, at, end);
     return end > at ? end : at + 1;
@@ -246,9 +249,13 @@ void detect_contacts(struct scan *s)
     for (uint32_t at = 0; at < s->doc.n && !s->failed;) {
         if (p[at] == '@')
             at_sign(s, at);
-        if (is_word(p[at]))
+        if (is_word(p[at])) {
             at = word_start(s, at);
-        else
-            at++;
+            continue;
+        }
+        if ((p[at + 1] | 0x20) == 'a' && at > 0 &&
+            (p[at] == '(' || p[at] == '[' || p[at] == '{' || p[at] == '<'))
+            detect_veiled_bracket(s, at);
+        at++;
     }
 }

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#define SLOTS   8192 /* a power of two, three times the phrases */
+#define SLOTS   16384 /* a power of two, three times the phrases */
 #define PHRASES 4096
 #define FOLDED  40 /* of a word; longer ones are none of ours */
 

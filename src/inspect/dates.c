@@ -195,7 +195,7 @@ uint32_t value_money(const struct scan *s, uint32_t at)
                            "millones mila milioni milhoes miljoen mln tys lakh "
                            "crore");
     bool scaled = end > scale;
-    i = scaled ? end : i;
+    i = scaled ? end + (p[end] == '.' && p[end + 1] == ' ') : i; /* "Mio. Euro" */
     uint32_t code = pass(p, i, " ");
     end = code + money_sign(p + code);
     if (end == code)

@@ -129,11 +129,15 @@ void detect_text(struct scan *s);
 void detect_cues(struct scan *s);     /* the words that the others look for; comes first */
 void detect_keys(struct scan *s);     /* issuers' prefixes, PEM, JWT: secrets.c */
 void detect_contacts(struct scan *s); /* e-mail, addresses of the net, wallets */
-void detect_urls(struct scan *s);     /* addresses that carry a credential */
+/* E-mail addresses in words: around "(at)", whose bracket stands at `at`, and a said "dot". */
+void detect_veiled_bracket(struct scan *s, uint32_t at);
+void detect_veiled_dot(struct scan *s, uint32_t at);
+void detect_urls(struct scan *s); /* addresses that carry a credential */
 void detect_phones(struct scan *s);
 void detect_numbers(struct scan *s); /* what has a check digit or a known shape */
 void detect_values(struct scan *s);  /* what stands behind a cue */
 void detect_shell(struct scan *s);   /* credentials on a command line */
+void detect_html_tables(struct scan *s);
 void detect_tables(struct scan *s);  /* columns below a head of cues */
 void detect_persons(struct scan *s); /* names behind titles and in fields */
 void detect_places(struct scan *s);  /* postal addresses */

@@ -2,6 +2,7 @@
 
 #include "inspect/tagger.h"
 #include "inspect/values.h"
+#include "inspect/wordlist.h"
 
 #include <stdlib.h>
 
@@ -98,6 +99,13 @@ static bool in_public_number(const struct scan *s, uint32_t start)
     return false;
 }
 
+static bool has_word(const struct scan *s, uint32_t start, uint32_t end)
+{
+    while (start < end && !is_word(s->doc.p[start]))
+        start++;
+    return start < end;
+}
+
 /* The tagger over bytes `from` to `to`; what is found already is shown to it. */
 static bool tag(struct scan *s, uint32_t from, uint32_t to)
 {
@@ -117,7 +125,8 @@ static bool tag(struct scan *s, uint32_t from, uint32_t to)
     for (unsigned i = 0; i < n; i++) {
         uint32_t start = from + tagged[i].start, end = from + tagged[i].end;
         bool a_day = tagged[i].class == DATA_NATIONAL_ID && value_date(s, start, false) == end;
-        if (!a_day && !on_the_wire(s, start, end) && !in_public_number(s, start))
+        if (!a_day && has_word(s, start, end) && !on_the_wire(s, start, end) &&
+            !in_public_number(s, start))
             scan_hit(s, start, end, tagged[i].class, FINDING_TAGGED, tagged[i].confidence, NULL);
     }
     return true;
@@ -163,6 +172,36 @@ static bool is_general(const struct scan *s, const struct cue *cue)
     return false;
 }
 
+/* "a patient", "a first-year student": anybody. */
+static bool is_anybody(const struct scan *s, const struct cue *cue)
+{
+    static const char articles[] = "a an any every each ein eine einem einer un une una uma een en";
+    const char *p = s->doc.p;
+    uint32_t at = cue->start;
+
+    for (unsigned n = 0; n < 3 && at > 1 && p[at - 1] == ' '; n++) {
+        uint32_t word = at - 1;
+        while (word > 0 && (is_letter(p[word - 1]) || p[word - 1] == '-'))
+            word--;
+        if (in_wordlist(articles, view_of(p + word, at - 1 - word)))
+            return true;
+        at = word;
+    }
+    return false;
+}
+
+/* "58M", "43F" */
+static bool has_age(const struct scan *s, uint32_t from, uint32_t to)
+{
+    const char *p = s->doc.p;
+
+    for (uint32_t i = from + 1; i + 1 < to; i++)
+        if ((p[i] == 'M' || p[i] == 'F') && is_digit(p[i - 1]) && !is_word(p[i + 1]) &&
+            (i < 4 || !is_digit(p[i - 4])))
+            return true;
+    return false;
+}
+
 static bool on_one_line(const struct scan *s, uint32_t a, uint32_t b)
 {
     return a >= b || !memchr(s->doc.p + a, '\n', b - a);
@@ -173,9 +212,12 @@ static bool has_somebody(const struct scan *s, const struct hit *h)
     for (unsigned i = scan_cue_from(s, h->start > NEAR ? h->start - NEAR : 0);
          i < s->n_cues && s->cues[i].start < h->end + NEAR; i++)
         if ((s->cues[i].kinds & CUE_BIT(SOMEBODY)) && !is_general(s, &s->cues[i]) &&
-            on_one_line(s, s->cues[i].end, h->start) && on_one_line(s, h->end, s->cues[i].start))
+            !is_anybody(s, &s->cues[i]) && on_one_line(s, s->cues[i].end, h->start) &&
+            on_one_line(s, h->end, s->cues[i].start))
             return true;
-    return false;
+    uint32_t from = h->start > NEAR ? h->start - NEAR : 0;
+    uint32_t to = h->end + NEAR < s->doc.n ? h->end + NEAR : s->doc.n;
+    return has_age(s, from, to);
 }
 
 /* Conditions, special categories and medical days say nothing where nobody is meant. */
@@ -299,7 +341,11 @@ void document_finish(struct scan *s, struct findings *ret_findings)
         s->failed |= !s->tagged;
         merge(s);
     }
+    document_whole_addresses(s);
+    merge(s);
     document_repeat_names(s);
+    merge(s);
+    document_pay(s);
     merge(s);
     drop_general(s);
     if (!s->failed)

@@ -102,9 +102,11 @@ static void titled(struct scan *s, const struct cue *cue)
     const char *p = s->doc.p;
     uint32_t at = cue->end + (p[cue->end] == '.');
     uint32_t size = cue->end - cue->start;
-    bool title = starts_upper(p + cue->start) && size <= 10; /* else it names a role */
+    bool title = starts_upper(p + cue->start) && size <= 10;   /* else it names a role */
+    bool field = size > 4 && p[at] == ':' && p[at + 1] == ' '; /* "Employee: Jane Doe" */
     unsigned words;
 
+    at += field;
     if (p[at] != ' ' || (size == 1 && p[cue->end] != '.') || (!title && size < 3))
         return;
     uint32_t end = name_end(scan_text(s), at + 1, &words);
@@ -120,7 +122,10 @@ static bool says_is(struct view cue)
         VIEW_LIT("heisse"), VIEW_LIT("heiße"), VIEW_LIT("appelle"), VIEW_LIT(" est"),
         VIEW_LIT("llamo"),  VIEW_LIT(" es"),   VIEW_LIT("soy"),     VIEW_LIT("chiamo"),
         VIEW_LIT("heet"),   VIEW_LIT("heter"), VIEW_LIT("hedder"),  VIEW_LIT("chamo"),
-        VIEW_LIT(" sie"),   VIEW_LIT("się"),   VIEW_LIT(" to"),     VIEW_LIT("i'm")};
+        VIEW_LIT(" sie"),   VIEW_LIT("się"),   VIEW_LIT(" to"),     VIEW_LIT("i'm"),
+        VIEW_LIT("sou"),    VIEW_LIT("sono"),  VIEW_LIT(" bin"),    VIEW_LIT(" suis"),
+        VIEW_LIT(" ben"),   VIEW_LIT("tem"),   VIEW_LIT(" är"),     VIEW_LIT(" er"),
+        VIEW_LIT("signé"),  VIEW_LIT("signée")};
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
         if (cue.n >= ends[i].n && view_eq_nocase(view_last(cue, ends[i].n), ends[i]))
             return true;
@@ -179,8 +184,27 @@ static bool is_cue(const struct scan *s, uint32_t start, uint32_t end)
     return i < s->n_cues && s->cues[i].start == start && s->cues[i].end == end;
 }
 
+/* Whether a semicolon stands in the line. */
+static bool is_list(const char *p)
+{
+    return p[strcspn(p, ";\n")] == ';';
+}
+
+/* "Ruiz, Ana" where it is one of several parted by semicolons: where it ends, else `end`. */
+static uint32_t family_first(const struct scan *s, uint32_t end, bool several)
+{
+    const char *p = s->doc.p;
+    unsigned words;
+
+    if (!several || p[end] != ',' || p[end + 1] != ' ')
+        return end;
+    uint32_t given = name_end(scan_text(s), end + 2, &words);
+    bool last = p[given] == ';' || p[given] == '\n' || p[given] == '\0';
+    return words > 0 && words <= 3 && last ? given : end;
+}
+
 /* The rest of a list: "Ana Ruiz, J. Ortiz and Lee, Min; Knight, Anthony". */
-static void more_names(struct scan *s, uint32_t at)
+static void more_names(struct scan *s, uint32_t at, bool several)
 {
     static const char *const joints[] = {", and ", ", ",   "; ",  " and ",
                                          " und ",  " et ", " y ", " & "};
@@ -193,6 +217,7 @@ static void more_names(struct scan *s, uint32_t at)
             if (strncmp(p + at, joints[i], strlen(joints[i])) == 0)
                 next = at + (uint32_t)strlen(joints[i]);
         end = name_end(scan_text(s), next, &words);
+        end = words ? family_first(s, end, several) : end;
         if (next == at || words == 0 || end - next < 3 || is_cue(s, next, end))
             return;
         scan_hit(s, next, end, DATA_PERSON, FINDING_CUE, 65, NULL);
@@ -217,13 +242,17 @@ static uint32_t below_letter(const struct scan *s, uint32_t at)
 
 /* "this is Anna." and not "this is Unix-specific code": one word must end the clause, and have
  * small letters. */
-static bool introduces(struct view text, uint32_t at)
+static bool introduces(struct view text, uint32_t at, struct view cue)
 {
+    static const char any[] = "sou sono bin suis ben jestem är er soussigné soussignée";
     unsigned words;
     uint32_t end = name_end(text, at, &words);
     const char *p = text.p;
+    struct view verb = cue;
 
-    if (words != 1)
+    for (struct view left = cue; left.n > 0;)
+        verb = view_cut(&left, ' ');
+    if (words != 1 || in_wordlist(any, verb)) /* "ich bin Berliner" */
         return words > 1;
     return byte_is(p[at + 1], BYTE_LOWER | BYTE_HIGH) &&
            (strchr(",.!;\n)\"", p[end]) != NULL || strncmp(p + end, " and ", 5) == 0 ||
@@ -249,15 +278,18 @@ static void named(struct scan *s, const struct cue *cue)
     if (!says && !signed_field && !is_holder(word))
         return;
     personal &= signed_field;
-    if (says && !introduces(scan_text(s), at))
+    if (says && !introduces(scan_text(s), at, word))
         return;
     uint32_t end = name_end(scan_text(s), at, &words);
     if (words == 0 && !says && personal)
         account(s, at);
-    if (words >= (says || personal ? 1 : 2) && end - at > 2) {
-        scan_hit(s, at, end, DATA_PERSON, FINDING_CUE, says || personal ? 80 : 65, NULL);
+    bool several = sign == ':' && is_list(s->doc.p + at);
+    uint32_t whole = words ? family_first(s, end, several) : end;
+    words += whole > end;
+    if (words >= (says || personal ? 1 : 2) && whole - at > 2) {
+        scan_hit(s, at, whole, DATA_PERSON, FINDING_CUE, says || personal ? 80 : 65, NULL);
         if (sign == ':')
-            more_names(s, end);
+            more_names(s, whole, several);
     }
 }
 

@@ -45,7 +45,15 @@ static bool is_counted(const struct scan *s, uint32_t at)
 static void phone(struct scan *s, uint32_t start, uint32_t end, enum finding_evidence evidence,
                   unsigned confidence)
 {
-    if (!is_word(s->doc.p[end]))
+    char first = 0;
+    bool varied = false; /* not (555) 555-5555 */
+
+    for (uint32_t at = start; at < end; at++)
+        if (is_digit(s->doc.p[at])) {
+            first = first ? first : s->doc.p[at];
+            varied |= s->doc.p[at] != first;
+        }
+    if (varied && !is_word(s->doc.p[end]))
         scan_hit(s, start, end, DATA_PHONE, evidence, confidence, NULL);
 }
 

@@ -19,7 +19,28 @@ static bool has_kind(const struct scan *s, uint32_t start, uint32_t end, uint32_
     return false;
 }
 
-/* A house's number: up to six digits, a letter, a range. */
+/* A letter, a range, a door behind a house's number: "3a", "12-14", "15/4", "88/2/14", "12 B",
+ * "17 bis". */
+static uint32_t number_tail(const char *p, uint32_t at)
+{
+    static const char *const again[] = {" bis", " ter"};
+
+    if (is_alpha(p[at]) && !is_word(p[at + 1]))
+        return at + 1;
+    for (unsigned n = 0; n < 3 && (p[at] == '-' || p[at] == '/') && is_alnum(p[at + 1]); n++) {
+        uint32_t end = at + 1;
+        while (is_alnum(p[end]) && end - at <= 5)
+            end++;
+        at = end;
+    }
+    for (size_t i = 0; i < sizeof(again) / sizeof(again[0]); i++)
+        if (strncmp(p + at, again[i], 4) == 0 && !is_word(p[at + 4]))
+            return at + 4;
+    bool entrance = p[at] == ' ' && is_upper(p[at + 1]) && strchr(",\n ", p[at + 2]);
+    return entrance && (p[at + 2] != ' ' || is_digit(p[at + 3])) ? at + 2 : at;
+}
+
+/* A house's number: up to six digits and what belongs to it. */
 static uint32_t house_number(const char *p, uint32_t at)
 {
     uint32_t end = at;
@@ -28,23 +49,39 @@ static uint32_t house_number(const char *p, uint32_t at)
         end++;
     if (end == at || end - at > 6)
         return at;
-    if (is_alpha(p[end]) && !is_word(p[end + 1]))
-        end++;
-    else if ((p[end] == '-' || p[end] == '/') && is_digit(p[end + 1]))
-        while (is_digit(p[end + 1]) || is_alpha(p[end + 1]))
-            end++, end += !is_digit(p[end]) && !is_alpha(p[end]);
-    while (end > at && !is_digit(p[end - 1]) && !is_alpha(p[end - 1]))
-        end--;
-    if (is_digit(p[end]) || (end - at < 8 && is_alpha(p[end]) && is_digit(p[end - 1])))
-        while (is_digit(p[end]) || is_alpha(p[end]))
-            end++;
+    end = number_tail(p, end);
     return is_word(p[end]) ? at : end;
 }
 
-/* 75-661, 12345, 12345-6789, E9 0GD, 1234 AB, 123 45: with a digit, at most nine characters. */
+/* The second half of a postcode in two: "E9 0GD", "1234 AB", "123 45", "H3H 1M7", "D04 K5X2". Its
+ * first half, with `digits` of them, ends at the blank before `at`. Returns `at` when it is none.
+ */
+static uint32_t second_half(const char *p, uint32_t first, unsigned digits, uint32_t at)
+{
+    uint32_t end = at, letters = 0, figures = 0, size = at - 1 - first;
+    bool number = digits == size;
+
+    for (; (is_digit(p[end]) || is_upper(p[end])) && end - at < 5; end++)
+        letters += is_upper(p[end]), figures += is_digit(p[end]);
+    bool british = !number && figures == 1 && letters == 2 && is_digit(p[at]);
+    bool canadian = digits == 1 && size == 3 && figures == 2 && letters == 1 && is_digit(p[at]);
+    bool irish = digits == 2 && size == 3 && is_upper(p[first]) && figures + letters == 4 &&
+                 figures > 0 && letters > 0;
+    bool dutch = number && digits == 4 && letters == 2 && figures == 0;
+    bool swedish = number && digits == 3 && figures == 2 && letters == 0;
+    bool known = british || canadian || irish || dutch || swedish;
+    return known && !is_word(p[end]) ? end : at;
+}
+
+/* 75-661, 12345, 12345-6789, E9 0GD, 1234 AB, 123 45, CH-8001: with a digit, at most nine
+ * characters. */
 static uint32_t postcode(const char *p, uint32_t at)
 {
     uint32_t end = at, digits = 0;
+    uint32_t country = is_upper(p[at]) ? 1 + (uint32_t)is_upper(p[at + 1]) : 0;
+
+    if (country && p[at + country] == '-' && is_digit(p[at + country + 1]))
+        return postcode(p, at + country + 1);
 
     for (; (is_digit(p[end]) || is_upper(p[end])) && end - at < 8; end++)
         digits += is_digit(p[end]);
@@ -57,35 +94,78 @@ static uint32_t postcode(const char *p, uint32_t at)
             more++;
         return more - end <= 5 && !is_word(p[more]) ? more : end;
     }
-    if (p[end] == ' ') { /* "E9 0GD", "1234 AB", "123 45" */
-        uint32_t more = end + 1, letters = 0, figures = 0;
-        for (; (is_digit(p[more]) || is_upper(p[more])) && more - end <= 4; more++)
-            letters += is_upper(p[more]), figures += is_digit(p[more]);
-        bool british = !number && figures == 1 && letters == 2 && is_digit(p[end + 1]);
-        bool dutch = number && digits == 4 && letters == 2 && figures == 0;
-        bool swedish = number && digits == 3 && figures == 2 && letters == 0;
-        if ((british || dutch || swedish) && !is_word(p[more]))
-            return more;
-    }
+    uint32_t both = p[end] == ' ' ? second_half(p, at, digits, end + 1) : 0;
+    if (both > end + 1)
+        return both;
     return number && digits >= 4 && digits <= 6 ? end : at;
 }
 
+/* "Apt 2C", "lgh 1103", "D: 5", "#08-921", "bus 3": `at` when no unit stands there. */
 static uint32_t unit(const struct scan *s, uint32_t at)
 {
     const char *p = s->doc.p;
     unsigned i = scan_cue_from(s, at);
     uint32_t next = at;
 
-    if (p[at] == '#' && is_word(p[at + 1]))
+    if (p[at] == '#' && is_word(p[at + 1])) {
         next = at + 1;
-    else if (i < s->n_cues && s->cues[i].start == at && (s->cues[i].kinds & CUE_BIT(UNIT)))
-        next = pass_blanks(p, s->cues[i].end + (p[s->cues[i].end] == '.'));
-    else
+    } else if (i < s->n_cues && s->cues[i].start == at && (s->cues[i].kinds & CUE_BIT(UNIT))) {
+        next = s->cues[i].end;
+        next = pass_blanks(p, next + (p[next] == '.' || p[next] == ':'));
+    } else {
         return at;
+    }
     uint32_t end = next;
-    while (is_digit(p[end]) || is_alpha(p[end]) || (p[end] == '-' && is_word(p[end + 1])))
+    while (is_digit(p[end]) || is_alpha(p[end]) ||
+           ((p[end] == '-' || p[end] == '/') && is_word(p[end + 1])))
         end++;
     return end > next && end - next <= 6 ? end : at;
+}
+
+/* "3\xc2\xba B", "2. tv", "II/5", between commas: a storey, a door. */
+static uint32_t storey(const char *p, uint32_t at)
+{
+    uint32_t end = at;
+
+    if (!is_digit(p[at]) && !(p[at] && strchr("IVX", p[at])))
+        return at;
+    while (p[end] && p[end] != ',' && p[end] != '\n' && end - at <= 12)
+        end++;
+    return p[end] == ',' && end - at <= 12 ? end : at;
+}
+
+/* What may stand behind a town: " (MI)", " - SP", " / PA", "/\xc4\xb0stanbul". */
+static uint32_t region(const struct scan *s, uint32_t at)
+{
+    static const char *const joints[] = {" (", " - ", " / ", "/"};
+    const char *p = s->doc.p;
+    unsigned words;
+
+    for (size_t i = 0; i < sizeof(joints) / sizeof(joints[0]); i++) {
+        uint32_t from = at + (uint32_t)strlen(joints[i]);
+        if (strncmp(p + at, joints[i], from - at) != 0)
+            continue;
+        uint32_t end = name_end(scan_text(s), from, &words);
+        if (words == 0 || words > 2 || (joints[i][0] == ' ' && end - from > 3))
+            return at;
+        return i > 0 ? end : p[end] == ')' ? end + 1 : at;
+    }
+    return at;
+}
+
+/* "TX 78745", "QLD 4350", or just the postcode. */
+static uint32_t state(const char *p, uint32_t at)
+{
+    unsigned n = 0;
+
+    while (is_upper(p[at + n]) && n < 4)
+        n++;
+    if (n >= 2 && n <= 3 && p[at + n] == ' ') {
+        uint32_t code = at + n + 1, end = postcode(p, code);
+        if (end > code)
+            return end;
+    }
+    return postcode(p, at);
 }
 
 /* A town, and what stands around it: "NC 23185", a postcode before it or behind it. */
@@ -97,31 +177,30 @@ static uint32_t town(const struct scan *s, uint32_t at, bool comma)
 
     if (end > at) {
         uint32_t name = name_end(scan_text(s), pass_blanks(p, end), &words);
-        return words && words <= 4 ? name : end;
+        return words && words <= 4 ? region(s, name) : end;
     }
     uint32_t name = name_end(scan_text(s), at, &words);
-    if (words == 0 || words > 5)
+    if (words == 0 || words > 5 || byte_is(p[at], BYTE_LOWER))
         return at;
-    uint32_t next = pass_blanks(p, name + (p[name] == ','));
-    if (is_upper(p[next]) && is_upper(p[next + 1]) && p[next + 2] == ' ' &&
-        (end = postcode(p, next + 3)) > next + 3)
-        return end;
-    end = postcode(p, next);
+    uint32_t whole = region(s, name), next = pass_blanks(p, whole + (p[whole] == ','));
+    end = state(p, next);
     if (end > next)
         return end;
-    return comma ? name : at;
+    return comma || whole > name ? whole : at;
 }
 
-static uint32_t extend(const struct scan *s, uint32_t at)
+uint32_t place_extend(const struct scan *s, uint32_t at)
 {
     const char *p = s->doc.p;
 
-    for (unsigned n = 0; n < 5; n++) {
-        bool comma = p[at] == ',' || (p[at] == '\n' && n < 2);
-        uint32_t next = pass_blanks(p, at + comma), end;
+    for (unsigned n = 0; n < 8; n++) {
+        uint32_t from = at + (p[at] == '.' && p[at + 1] == ',');
+        bool comma = p[from] == ',' || (p[from] == '\n' && n < 2);
+        uint32_t next = pass_blanks(p, from + comma), end;
         if (next == at)
             return at;
-        if ((end = unit(s, next)) == next && (end = town(s, next, comma && p[at] == ',')) == next)
+        if ((end = unit(s, next)) == next && (p[from] != ',' || (end = storey(p, next)) == next) &&
+            (end = town(s, next, comma && p[from] == ',')) == next)
             return at;
         at = end;
     }
@@ -130,7 +209,7 @@ static uint32_t extend(const struct scan *s, uint32_t at)
 
 static void take(struct scan *s, uint32_t start, uint32_t end, unsigned confidence)
 {
-    uint32_t whole = extend(s, end);
+    uint32_t whole = place_extend(s, end);
     scan_hit(s, start, whole, DATA_ADDRESS, FINDING_CUE, whole > end ? 85 : confidence, NULL);
 }
 
@@ -160,9 +239,10 @@ static uint32_t number_first(struct scan *s, uint32_t at)
     uint32_t end = name_end(scan_text(s), name, &words), last = 0;
     if (words < 2)
         return at;
-    for (; cue < s->n_cues && s->cues[cue].end <= end; cue++)
-        if ((s->cues[cue].kinds & CUE_BIT(STREET)) && s->cues[cue].start > name)
-            last = last ? last : s->cues[cue].end;
+    for (; cue < s->n_cues && s->cues[cue].end <= end; cue++) /* "Bluff Dr": both */
+        if ((s->cues[cue].kinds & CUE_BIT(STREET)) && s->cues[cue].start > name &&
+            (!last || s->cues[cue].start == last + 1))
+            last = s->cues[cue].end;
     if (!last)
         return at;
     take(s, at, last, 75);

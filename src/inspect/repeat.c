@@ -90,17 +90,46 @@ static unsigned collect(const struct scan *s, struct names *names)
     return n;
 }
 
-/* "Megan Evans (February 22, 1944)": the day in brackets behind a name is that of a birth. */
+/* The year of a day, where it is one of a birth that lies a while back. */
+static bool is_long_ago(const char *p, uint32_t at, uint32_t end)
+{
+    for (uint32_t i = at; i + 4 <= end; i++)
+        if (is_digit(p[i]) && is_digit(p[i + 1]) && is_digit(p[i + 2]) && is_digit(p[i + 3]) &&
+            (i == at || !is_digit(p[i - 1])))
+            return strncmp(p + i, "1900", 4) >= 0 && strncmp(p + i, "2012", 4) <= 0;
+    return false;
+}
+
+/* What stands right behind a name: the day of a birth, in brackets ("Megan Evans (February 22,
+ * 1944)"), with a mark ("(* 22.2.1944)", "b. 22 Feb 1944") or in a row of facts ("Megan Evans,
+ * 22.02.1944,"); a number in brackets. */
+static void behind_name(struct scan *s, uint32_t at)
+{
+    static const char *const marks[] = {" (*",  " (b.", " (born", " (geb.", " *",
+                                        ", b.", " b.",  ", *",    " (",     ", "};
+    const char *p = s->doc.p;
+    size_t i = 0, n = sizeof(marks) / sizeof(marks[0]);
+
+    while (i < n && strncmp(p + at, marks[i], strlen(marks[i])) != 0)
+        i++;
+    if (i == n)
+        return;
+    uint32_t value = at + (uint32_t)strlen(marks[i]);
+    bool row = i == n - 1, bracket = marks[i][1] == '(';
+    value += p[value] == ' ';
+    uint32_t end = value_date(s, value, false);
+    if (end > value &&
+        (bracket ? p[end] == ')' : !row || (strchr(",;\n", p[end]) && is_long_ago(p, value, end))))
+        scan_hit(s, value, end, DATA_DATE_OF_BIRTH, FINDING_RULE, 70, NULL);
+    else if (i == n - 2 && (end = value_id(s, value, 6, 3)) > value && p[end] == ')')
+        scan_hit(s, value, end, DATA_OTHER_ID, FINDING_RULE, 60, NULL);
+}
+
 static void births(struct scan *s, unsigned known)
 {
-    for (unsigned i = 0; i < known && !s->failed; i++) {
-        uint32_t at = s->hits[i].end;
-        if (s->hits[i].class != DATA_PERSON || s->doc.p[at] != ' ' || s->doc.p[at + 1] != '(')
-            continue;
-        uint32_t end = value_date(s, at + 2, false);
-        if (end > at + 2 && s->doc.p[end] == ')')
-            scan_hit(s, at + 2, end, DATA_DATE_OF_BIRTH, FINDING_RULE, 70, NULL);
-    }
+    for (unsigned i = 0; i < known && !s->failed; i++)
+        if (s->hits[i].class == DATA_PERSON)
+            behind_name(s, s->hits[i].end);
 }
 
 void document_repeat_names(struct scan *s)

@@ -46,6 +46,7 @@ void detect_text(struct scan *s)
     detect_values(s);
     detect_shell(s);
     detect_tables(s);
+    detect_html_tables(s);
     detect_persons(s);
     detect_places(s);
     detect_own(s);

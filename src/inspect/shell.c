@@ -57,6 +57,27 @@ static void user(struct scan *s, uint32_t at)
     }
 }
 
+/* Whether the line up to `at` names the tool. */
+static bool is_of_tool(const struct scan *s, uint32_t at, struct view tool)
+{
+    uint32_t from = at;
+
+    while (from > 0 && at - from < 80 && s->doc.p[from - 1] != '\n')
+        from--;
+    return view_find(view_of(s->doc.p + from, at - from), tool) != VIEW_NPOS;
+}
+
+/* Tools whose password is an argument of its own: "redis-cli -a WORD", "sshpass -p WORD". */
+static void tool(struct scan *s, uint32_t at, char letter, struct view name)
+{
+    const char *p = s->doc.p;
+    uint32_t value = argument(p, at, letter), end = value ? argument_end(p, value) : 0;
+
+    if (end > value + 3 && !random_is_placeholder(view_of(p + value, end - value)) &&
+        is_of_tool(s, at, name))
+        scan_hit(s, value, end, DATA_PASSWORD, FINDING_CUE, 80, NULL);
+}
+
 void detect_shell(struct scan *s)
 {
     const char *p = s->doc.p;
@@ -69,5 +90,7 @@ void detect_shell(struct scan *s)
         uint32_t value = argument(p, at, 'u');
         if (value)
             user(s, value);
+        tool(s, at, 'a', VIEW("redis-cli"));
+        tool(s, at, 'p', VIEW("sshpass"));
     }
 }

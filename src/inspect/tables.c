@@ -1,14 +1,21 @@
 /* Tables of text: the words of the head say what stands in the columns below. */
+#include "inspect/table_parts.h"
 #include "inspect/values.h"
+#include "inspect/wordlist.h"
 
-#define MAX_COLUMNS 32
-#define MAX_CELL    48 /* bytes of a head's cell */
+#define MAX_CELL 48 /* bytes of a head's cell */
 
 struct table {
     char joint; /* ',', ';', '|' or a tab */
     unsigned columns;
-    uint32_t kinds[MAX_COLUMNS]; /* bits of enum cue_kind */
+    uint32_t kinds[TABLE_COLUMNS]; /* bits of enum cue_kind */
+    uint32_t towns;                /* a bit for each column */
 };
+
+/* What a table of persons has beside their names. */
+#define PERSONAL                                                                              \
+    (CUE_BIT(BIRTH) | CUE_BIT(PHONE) | CUE_BIT(NATIONAL) | CUE_BIT(ADDRESS) | CUE_BIT(PLAN) | \
+     CUE_BIT(MRN) | CUE_BIT(PAY) | CUE_BIT(USERNAME))
 
 static uint32_t line_end(const struct scan *s, uint32_t at)
 {
@@ -30,12 +37,13 @@ static struct view next_cell(const struct scan *s, uint32_t *at, uint32_t end, c
     return view_of(p + from, to - from);
 }
 
-/* What a head's cell says: a cue must be all of it, or its last words. */
-static uint32_t kinds_of(const struct scan *s, struct view cell)
+uint32_t table_head_kinds(const struct scan *s, struct view cell)
 {
     uint32_t at = (uint32_t)(cell.p - s->doc.p), end = at + (uint32_t)cell.n;
     uint32_t kinds = 0;
 
+    if (cell.n > 0 && (cell.p[cell.n - 1] == '.' || cell.p[cell.n - 1] == ':'))
+        end--;
     for (unsigned i = scan_cue_from(s, at); i < s->n_cues && s->cues[i].end <= end; i++)
         kinds = s->cues[i].end == end ? s->cues[i].kinds : 0;
     return kinds;
@@ -64,11 +72,31 @@ static char joint_of(struct view line)
     return 0;
 }
 
+/* A column of a town or a postcode, which says nothing by itself. */
+static bool is_town_head(struct view cell)
+{
+    return in_wordlist(
+        "city town zip zipcode zip_code postcode post_code postal_code plz ort stadt "
+        "wohnort ville code_postal ciudad localidad codigo_postal citta cap cidade cep "
+        "plaats woonplaats miasto kod_pocztowy stad ort postnummer postort by poststed",
+        cell);
+}
+
+/* A column of goods: names in such a table are those of things. */
+static bool is_goods_head(struct view cell)
+{
+    return in_wordlist(
+        "price stock qty quantity sku unit colour color size weight ean preis menge "
+        "bestand prix quantite precio cantidad prezzo quantita preco version license",
+        cell);
+}
+
 static bool read_head(const struct scan *s, uint32_t at, uint32_t end, struct table *t)
 {
     struct view line = view_of(s->doc.p + at, end - at);
     uint32_t all = 0;
     unsigned filled = 0;
+    bool goods = false;
 
     *t = (struct table){.joint = line.n > 0 && line.n < 1024 ? joint_of(line) : 0};
     bool code =
@@ -77,18 +105,26 @@ static bool read_head(const struct scan *s, uint32_t at, uint32_t end, struct ta
         return false;
     size_t key = view_find(view_first(line, MAX_CELL), VIEW(": "));
     at += key == VIEW_NPOS ? 0 : (uint32_t)key + 2; /* of the string that the table is */
-    while (at <= end && t->columns < MAX_COLUMNS) {
+    while (at <= end && t->columns < TABLE_COLUMNS) {
         struct view cell = next_cell(s, &at, end, t->joint);
         if (!is_title(cell))
             return false;
         filled += cell.n > 0;
-        t->kinds[t->columns] = cell.n ? kinds_of(s, cell) : 0;
+        t->kinds[t->columns] = cell.n ? table_head_kinds(s, cell) : 0;
+        t->towns |= (uint32_t)is_town_head(cell) << t->columns;
+        goods |= is_goods_head(cell);
         all |= t->kinds[t->columns++];
+    }
+    for (unsigned i = 0; i < t->columns; i++) {
+        if (goods && !(all & PERSONAL))
+            t->kinds[i] &= ~CUE_BIT(NAME);
+        if ((t->towns >> i & 1) && (all & CUE_BIT(ADDRESS)))
+            t->kinds[i] |= CUE_BIT(ADDRESS);
     }
     return all != 0 && filled > 1;
 }
 
-static void cell_value(struct scan *s, struct view cell, uint32_t kinds)
+void table_value(struct scan *s, struct view cell, uint32_t kinds)
 {
     static const struct {
         uint32_t kind;
@@ -111,7 +147,6 @@ static void cell_value(struct scan *s, struct view cell, uint32_t kinds)
         {CUE_BIT(PAY), DATA_FINANCIAL},
         {CUE_BIT(PASSWORD), DATA_PASSWORD},
         {CUE_BIT(USERNAME), DATA_USERNAME},
-        {CUE_BIT(ADDRESS), DATA_ADDRESS},
     };
     uint32_t at = (uint32_t)(cell.p - s->doc.p), end = at + (uint32_t)cell.n;
     unsigned digits = 0;
@@ -123,6 +158,10 @@ static void cell_value(struct scan *s, struct view cell, uint32_t kinds)
                  FINDING_CUE, 80, NULL);
     if ((kinds & CUE_BIT(NAME)) && digits == 0 && cell.n >= 3)
         scan_hit(s, at, end, DATA_PERSON, FINDING_CUE, 70, NULL);
+    if ((kinds & CUE_BIT(ADDRESS)) && cell.n >= 3 && digits < cell.n)
+        scan_hit(s, at, end, DATA_ADDRESS, FINDING_CUE, digits ? 80 : 65, NULL);
+    else if ((kinds & CUE_BIT(ADDRESS)) && digits >= 4)
+        scan_hit(s, at, end, DATA_ADDRESS, FINDING_CUE, 70, NULL);
     bool text = kinds & (CUE_BIT(PASSWORD) | CUE_BIT(USERNAME));
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         if ((kinds & numbers[i].kind) && (text ? cell.n >= 3 : digits >= 3)) {
@@ -136,15 +175,15 @@ static uint32_t read_rows(struct scan *s, uint32_t at, const struct table *t)
 {
     while (at < s->doc.n) {
         uint32_t end = line_end(s, at), from = at;
-        struct view cells[MAX_COLUMNS];
+        struct view cells[TABLE_COLUMNS];
         unsigned n = 0;
-        while (from <= end && n < MAX_COLUMNS)
+        while (from <= end && n < TABLE_COLUMNS)
             cells[n++] = next_cell(s, &from, end, t->joint);
         if (from <= end || n + 1 < t->columns || n > t->columns + 1 || n < 2)
             return at;
         for (unsigned i = 0; i < n && i < t->columns; i++)
             if (cells[i].n > 0 && cells[i].n < 200)
-                cell_value(s, cells[i], t->kinds[i]);
+                table_value(s, cells[i], t->kinds[i]);
         at = end + 1;
     }
     return at;

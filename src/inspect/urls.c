@@ -17,7 +17,9 @@ static bool is_token_name(struct view name)
                        "x-amz-security-token x-amz-credential x-goog-signature password passwd "
                        "pwd pass code jwt session sessionid session_id sid ticket hmac sas "
                        "access_key accesskey private_key authkey otp magic reset_token "
-                       "confirmation_token invite_token awsaccesskeyid hash t st",
+                       "confirmation_token invite_token invitation_token verification_token "
+                       "login_token csrf_token "
+                       "share_token upload_token download_token awsaccesskeyid hash t st",
                        name);
 }
 
@@ -68,7 +70,7 @@ static bool has_secret_path(struct view path)
         struct view part = view_cut(&path, '/');
         if (part.n >= 16 && opens && random_is_secret(part) && !random_is_uuid(part))
             return true;
-        opens |= in_wordlist("invite invitation join reset reset-password password verify "
+        opens |= in_wordlist("invites invite invitation join reset reset-password password verify "
                              "confirm activate magic login share shared s token unsubscribe "
                              "download d private hook hooks webhook webhooks",
                              part);

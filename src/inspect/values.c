@@ -4,128 +4,7 @@
 
 #include "inspect/random.h"
 
-#define DATE_REACH  60 /* bytes behind a cue in which a day or an amount belongs to it */
-#define MAX_CONNECT 64
-
-static bool is_connector(struct view word)
-{
-    static const char list[] =
-        "is was are no nr num number numero nummer id the of on at as to ist "
-        "lautet est es e er ar jest on om in reads value for code s n my your "
-        "his her their card account nummern in and date den der le el il em op "
-        "am vom named called ending";
-    return in_wordlist(list, word);
-}
-
-/* What may begin a value in quotes, and would be passed over without them. */
-static bool is_value_byte(char c)
-{
-    return c && strchr("#>*([{-", c) != NULL;
-}
-
-/* What may stand between a cue and its value. */
-static bool is_between(char c)
-{
-    switch (c) {
-    case '\0':
-    case ' ':
-    case '\t':
-    case '\n':
-    case ':':
-    case '=':
-    case '"':
-    case '\'':
-    case '`':
-    case '#':
-    case '>':
-    case '*':
-    case '(':
-    case '[':
-    case '{':
-    case '-':
-    case ',':
-    case '\\':
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* FHIR parts an id's name from its value: "system": "urn:mrn", "value": "123". */
-static bool is_value_key(const char *p)
-{
-    p += *p == ' ';
-    return strncmp(p, "\"value\"", 7) == 0;
-}
-
-uint32_t value_start(const struct scan *s, uint32_t at, char *ret_sign)
-{
-    const char *p = s->doc.p;
-    uint32_t from = at;
-    char sign = 0;
-
-    at += p[at] == '.';
-    while (at < s->doc.n && at - from < MAX_CONNECT) {
-        char c = p[at];
-        if (c == '\n' && sign != ':' && strncmp(p + at, "\nvalue: ", 8) != 0)
-            break;
-        bool quoted = at > from && (p[at - 1] == '"' || p[at - 1] == '\'' || p[at - 1] == '`');
-        if (quoted && is_value_byte(c))
-            break;
-        if (is_between(c)) {
-            if (c == ',' && !is_value_key(p + at + 1))
-                break;
-            if (c == ':' || c == '=' || c == '"')
-                sign = sign == '=' || sign == ':' ? sign : c;
-            at++;
-            continue;
-        }
-        uint32_t end = at;
-        while (is_word(p[end]) && !is_digit(p[end]))
-            end++;
-        if (end - at >= 2 && p[at] == '\xc3' && end - at == 2) { /* é, à */
-            at = end;
-            continue;
-        }
-        if (end == at || is_digit(p[end]) || !is_connector(view_of(p + at, end - at)))
-            break;
-        sign = sign ? sign : 'w';
-        at = end + (p[end] == '.');
-    }
-    *ret_sign = sign;
-    return at;
-}
-
-uint32_t value_id(const struct scan *s, uint32_t at, unsigned digits, unsigned groups)
-{
-    const char *p = s->doc.p;
-    uint32_t end = at, i = at;
-    unsigned found = 0;
-
-    for (unsigned n = 0; n < groups; n++) {
-        unsigned group = 0, lower = 0, size = 0;
-        for (; is_digit(p[i]) || is_alpha(p[i]); i++, size++) {
-            group += is_digit(p[i]);
-            lower += is_alpha(p[i]) && !is_upper(p[i]);
-        }
-        if (size == 0 || is_word(p[i]) || size > 40)
-            break;
-        bool blank = n > 0 && p[i - size - 1] == ' ';
-        if (n == 0 && group == 0 && lower > 0 && p[i] != '-')
-            break; /* a word */
-        if (blank && (group == 0 ? size > 3 || lower > 0 : lower > 0 && group < size))
-            break;
-        if (blank && group == 0 && (p[i] == ' ' || p[i] == '.' || p[i] == ':') &&
-            is_alpha(p[i + 1]) && size == 1)
-            break; /* "... A man" */
-        found += group;
-        end = i;
-        if (!p[i] || !strchr(" -./", p[i]))
-            break;
-        i++;
-    }
-    return found >= digits ? end : at;
-}
+#define DATE_REACH 60 /* bytes behind a cue in which a day or an amount belongs to it */
 
 static bool is_same_digit(const char *p, uint32_t at, uint32_t end)
 {
@@ -221,6 +100,28 @@ static void id_value(struct scan *s, const struct cue *cue)
         bracketed_id(s, cue);
 }
 
+/* "travel documents: Ada Roe - P1234567 (PL), Bo Li - AB123456": one or two letters and seven to
+ * nine digits, each within reach of the last. */
+static void passports(struct scan *s, const struct cue *cue)
+{
+    const char *p = s->doc.p;
+    uint32_t from = cue->end;
+
+    for (uint32_t at = from; at < s->doc.n && at - from < DATE_REACH; at++) {
+        uint32_t letters = at, end;
+        if (!is_upper(p[at]) || is_word(p[(int64_t)at - 1]))
+            continue;
+        while (is_upper(p[letters]) && letters - at < 3)
+            letters++;
+        for (end = letters; is_digit(p[end]);)
+            end++;
+        if (letters - at > 2 || end - letters < 6 || end - letters > 9 || is_word(p[end]))
+            continue;
+        scan_hit(s, at, end, DATA_PASSPORT, FINDING_CUE, 80, NULL);
+        from = at = end;
+    }
+}
+
 /* Digits behind a word for phones. */
 static void phone_value(struct scan *s, const struct cue *cue)
 {
@@ -239,11 +140,33 @@ static void phone_value(struct scan *s, const struct cue *cue)
         scan_hit(s, at, end, DATA_PHONE, FINDING_CUE, 80, NULL);
 }
 
+/* "the average salary": of many, and no one's. `end` is the cue's. */
+static bool is_typical(const struct scan *s, uint32_t end)
+{
+    static const char list[] = "average median mean typical usual minimum maximum";
+    const char *p = s->doc.p;
+    uint32_t at = end;
+
+    for (unsigned n = 0; n < 4; n++) { /* the cue's own words, and one more */
+        uint32_t word = at;
+        while (word > 0 && is_letter(p[word - 1]))
+            word--;
+        if (in_wordlist(list, view_of(p + word, at - word)))
+            return true;
+        if (word == 0 || p[word - 1] != ' ')
+            return false;
+        at = word - 1;
+    }
+    return false;
+}
+
 /* All days, or all amounts, of the line behind a cue, each within reach of the last one. */
 static void chain(struct scan *s, uint32_t from, enum data_class class, bool money)
 {
     const char *p = s->doc.p;
 
+    if (money && is_typical(s, from))
+        return;
     for (uint32_t at = from; at < s->doc.n && at - from < DATE_REACH; at++) {
         char prev = p[(int64_t)at - 1];
         if (p[at] == '\n' && prev != '?' && prev != ':')
@@ -309,7 +232,7 @@ static bool is_password(struct view v, char sign)
 
     bool variable = m.line && !m.digit && !m.mark && !(m.lower && m.upper);
     if (v.n < 4 || variable || random_is_placeholder(v) || is_prose(v) ||
-        view_find_char(v, '(') != VIEW_NPOS)
+        view_find(v, VIEW("://")) != VIEW_NPOS || view_find_char(v, '(') != VIEW_NPOS)
         return false;
     bool drawn =
         m.digit || (m.mark && v.n >= 6) || (m.lower && m.upper && v.n >= 8 && !is_upper(v.p[0]));
@@ -342,9 +265,13 @@ static void secret_at(struct scan *s, uint32_t at, char sign)
     if (pair != VIEW_NPOS)
         v.n = pair;
     struct mix m = mix_of(v);
-    if (v.n < (strict ? 8 : 12) || random_is_placeholder(v) || (random_is_uuid(v) && !strict) ||
-        !sign)
+    if (v.n < (strict ? 8 : 12) || random_is_placeholder(v) || (random_is_uuid(v) && !strict))
         return;
+    if (!sign) { /* "the old signing secret 5f1c... leaked" */
+        if (before == ' ' && (random_is_secret(v) || random_is_hash(v)))
+            scan_hit(s, at, at + (uint32_t)v.n, DATA_SECRET, FINDING_CUE, 70, NULL);
+        return;
+    }
     bool drawn = random_is_secret(v) || random_is_hash(v) ||
                  (v.n >= 20 && m.digit && (m.lower || m.upper) && random_entropy(v) > 3.2) ||
                  (strict && m.digit && m.lower);
@@ -364,7 +291,8 @@ static bool is_common_user(struct view v)
         "root admin administrator postgres mysql user users test guest ubuntu "
         "debian nobody www-data daemon null none true false string name id the "
         "and is has was with for from in system assistant default service "
-        "anonymous me you it fails failed page form button error github login";
+        "anonymous me you it must should may can cannot will does not already fails failed page "
+        "form button error github login";
     return in_wordlist(list, v);
 }
 
@@ -379,6 +307,13 @@ static bool is_code(struct view key, struct view value)
     return view_eq(key, value);
 }
 
+/* A word for work to be done, in a comment of code: who should do it stands behind it in brackets.
+ */
+static bool is_note(struct view cue)
+{
+    return in_wordlist("todo fixme", cue);
+}
+
 /* Returns the name's end, or `at`. */
 static uint32_t user_at(struct scan *s, const struct cue *cue, uint32_t at, char sign)
 {
@@ -390,6 +325,7 @@ static uint32_t user_at(struct scan *s, const struct cue *cue, uint32_t at, char
         return at;
     at += path || p[at] == '@';
     bool handle = p[at - 1] == '@';
+    bool note = is_note(view_of(p + cue->start, cue->end - cue->start));
     for (end = at; is_user_byte(p[end]) && end - at < 48;)
         end++;
     while (end > at && strchr("._-", p[end - 1]))
@@ -402,10 +338,13 @@ static uint32_t user_at(struct scan *s, const struct cue *cue, uint32_t at, char
                                    VIEW("password")) != VIEW_NPOS;
     if (secret) /* "the password for brian is" */
         alone = strncmp(p + end, " is ", 4) == 0 || p[end] == ':';
+    if (note && (p[cue->end] != '(' || at != cue->end + 1 || p[end] != ')'))
+        return cue->end;
     if (v.n < 3 || is_common_user(v) || random_is_placeholder(v) || random_is_uuid(v) ||
         p[end] == '(' || p[end] == '@' ||
         is_code(view_of(p + cue->start, cue->end - cue->start), v) ||
-        !(path || handle || sign == ':' || sign == '=' || formed || (m.lower && !m.upper && alone)))
+        !(path || handle || note || sign == ':' || sign == '=' || formed ||
+          (m.lower && !m.upper && alone)))
         return at;
     scan_hit(s, at, end, DATA_USERNAME, FINDING_CUE, 75, NULL);
     return end;
@@ -442,6 +381,8 @@ void detect_values(struct scan *s)
         const struct cue *cue = &s->cues[i];
         if (cue->kinds & ids)
             id_value(s, cue);
+        if (cue->kinds & CUE_BIT(PASSPORT))
+            passports(s, cue);
         if (cue->kinds & CUE_BIT(PHONE))
             phone_value(s, cue);
         if (cue->kinds & CUE_BIT(BIRTH))
