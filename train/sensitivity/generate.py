@@ -224,7 +224,7 @@ class Writer:
 
 
 WEIGHTS = {"mail": 20, "who": 12, "forms": 17, "health": 10, "money": 6, "special": 5, "accounts": 9,
-           "europe": 14, "clean": 26}
+           "europe": 14, "clean": 26, "registers": 22, "everyday": 13}
 MARKS = {
     "de": "Sehr|Lieb|Herr|Mieter|Bitte|Anschrift|Vorname|Frau|Unsere|Mein|Zeuge|Familie|Ansprech|gez|kundin|Schreib|Was ist|Erkl|Ich|Liefer|Hallo",
     "fr": "Monsieur|Chère|Bonjour|Mme|Notre|Livrer|Prénom|Maître|salarié|M\\. |Écris|Fait",

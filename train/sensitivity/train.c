@@ -30,7 +30,7 @@
 #define WRONG_STRICT   0.10F
 #define ALARMS         0.75F /* and this much of that share of the clean texts may ring for a class */
 /* What prose gets at least: hiding words makes the model shy. */
-#define LEAST_BALANCED   0.5F
+#define LEAST_BALANCED   0.25F
 #define LEAST_STRICT     1.25F
 #define LEAN_MIN         -1.5F
 #define LEAN_MAX         1.5F
