@@ -64,8 +64,10 @@ void document_pay(struct scan *s)
                 from = k;
         from = from > done ? from : done;
         to = to < s->doc.n ? to : s->doc.n;
+        uint32_t end = h->end;
         amounts(s, from, h->start);
-        amounts(s, h->end, to);
-        done = h->end;
+        done = end > done ? end : done; /* the list may have moved */
+        amounts(s, done, to);
+        done = to > done ? to : done;
     }
 }

@@ -4,6 +4,8 @@
 #include "inspect/values.h"
 #include "inspect/wordlist.h"
 
+#define MAX_ITEM 96 /* bytes of a name in a list */
+
 static bool starts_upper(const char *p)
 {
     unsigned char a = (unsigned char)p[0], b = (unsigned char)p[1];
@@ -184,10 +186,14 @@ static bool is_cue(const struct scan *s, uint32_t start, uint32_t end)
     return i < s->n_cues && s->cues[i].start == start && s->cues[i].end == end;
 }
 
-/* Whether a semicolon stands in the line. */
+/* Whether a semicolon stands in the line, not far off. */
 static bool is_list(const char *p)
 {
-    return p[strcspn(p, ";\n")] == ';';
+    unsigned n = 0;
+
+    while (n < MAX_ITEM && p[n] && p[n] != ';' && p[n] != '\n')
+        n++;
+    return p[n] == ';';
 }
 
 /* "Ruiz, Ana" where it is one of several parted by semicolons: where it ends, else `end`. */

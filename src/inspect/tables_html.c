@@ -2,12 +2,14 @@
 #include "inspect/table_parts.h"
 
 #define MAX_CELL 200 /* bytes of a cell's text */
+#define MAX_TAG  512 /* bytes of a tag; what is longer is passed over */
 
-/* Behind the tag at `at`, '<': its name's first two letters, and where its text begins. */
+/* Where the text behind the tag at `at` begins. */
 static uint32_t tag_end(const struct scan *s, uint32_t at)
 {
-    const char *end = memchr(s->doc.p + at, '>', s->doc.n - at);
-    return end ? (uint32_t)(end - s->doc.p) + 1 : s->doc.n;
+    uint32_t left = s->doc.n - at;
+    const char *end = memchr(s->doc.p + at, '>', left < MAX_TAG ? left : MAX_TAG);
+    return end ? (uint32_t)(end - s->doc.p) + 1 : at + 3;
 }
 
 static bool is_tag(const char *p, const char *name)

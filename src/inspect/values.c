@@ -106,8 +106,12 @@ static void passports(struct scan *s, const struct cue *cue)
 {
     const char *p = s->doc.p;
     uint32_t from = cue->end;
+    const struct cue *next = cue + 1, *last = s->cues + s->n_cues;
 
-    for (uint32_t at = from; at < s->doc.n && at - from < DATE_REACH; at++) {
+    while (next < last && !(next->kinds & CUE_BIT(PASSPORT)))
+        next++;
+    uint32_t stop = next < last ? next->start : s->doc.n; /* what is behind it is the next one's */
+    for (uint32_t at = from; at < stop && at - from < DATE_REACH; at++) {
         uint32_t letters = at, end;
         if (!is_upper(p[at]) || is_word(p[(int64_t)at - 1]))
             continue;
