@@ -5,6 +5,7 @@
 #include "gateway/anchor_hook.h"
 #include "gateway/connection.h"
 #include "gateway/watch.h"
+#include "gateway/watchdog.h"
 #include "run/task.h"
 #include "run/tls.h"
 
@@ -16,9 +17,6 @@
 #include <unistd.h>
 
 enum {
-    HANG_MS = 5000, /* a loop that does not turn for so long is ended */
-    WATCH_MS = 250,
-    LAST_LOOKS = 4,       /* of these, the last before that end */
     TRIM_MS = 5000,       /* how often idle upstream connections are looked at */
     HOURS_MS = 60 * 1000, /* how often the nodes' hours are written */
     LAST_MS = 5,          /* how often the last tasks of a loop are looked for */
@@ -271,28 +269,6 @@ static void *run_loop(void *arg)
     return NULL;
 }
 
-/* Ends a process whose loop hangs: the parent starts a new one. A crash costs the streams in
- * flight, a hang would cost everything. Where the whole process stood still (a paused machine, a
- * debugger), the last looks give its loops the time to turn. */
-static void *watch_loops(void *arg)
-{
-    struct gateway *g = arg;
-    unsigned late[HTTP_MAX_LOOPS] = {0};
-    int64_t limit_ns = (HANG_MS - LAST_LOOKS * WATCH_MS) * NS_PER_MS;
-
-    for (;;) {
-        for (unsigned i = 0; i < g->n_loops; i++) {
-            late[i] = loop_busy_ns(g->loops[i]) > limit_ns ? late[i] + 1 : 0;
-            if (late[i] > LAST_LOOKS) {
-                log_error("hang", "loop=%u did not turn for %d ms; aborting", i, HANG_MS);
-                abort();
-            }
-        }
-        usleep(WATCH_MS * 1000);
-    }
-    return NULL;
-}
-
 static bool start_thread(pthread_t *thread, void *(*fn)(void *), void *arg, size_t stack_bytes,
                          struct error *err)
 {
@@ -440,13 +416,13 @@ int gateway_run(struct config *config, const struct gateway_sockets *sockets,
 {
     static struct gateway gateway;
     struct gateway *g = &gateway;
-    pthread_t threads[HTTP_MAX_LOOPS], watchdog;
+    pthread_t threads[HTTP_MAX_LOOPS] = {pthread_self()}, watchdog;
+    struct watchdog dog = {.loops = g->loops, .threads = threads};
     struct error err;
 
     keep_freed_memory();
     if (!prepare(g, config, sockets, admin_serve, &err) ||
-        !task_spawn(g->loops[0], "main", begin, g) ||
-        !start_thread(&watchdog, watch_loops, g, 64 * 1024, &err)) {
+        !task_spawn(g->loops[0], "main", begin, g)) {
         log_error("start", "%s %s", err.text, err.hint);
         return 1;
     }
@@ -455,6 +431,11 @@ int gateway_run(struct config *config, const struct gateway_sockets *sockets,
             log_error("start", "%s", err.text);
             return 1;
         }
+    dog.n = g->n_loops;
+    if (!start_thread(&watchdog, watchdog_run, &dog, 64 * 1024, &err)) {
+        log_error("start", "%s", err.text);
+        return 1;
+    }
     loop_run(g->loops[0]);
     for (unsigned i = 1; i < g->n_loops; i++)
         pthread_join(threads[i], NULL);
