@@ -305,5 +305,5 @@ def test_no_text_in_log_and_ledger(both, cloud):
     weir.ask(NOTE)
     weir.ask(PATIENT, model="outside/cloud-model")
     everything = weir.log() + json.dumps(weir.ledger(), default=str)
-    for secret in (CARD, EMAIL, "Whitfield", "4111"):
+    for secret in (CARD, CARD.replace(" ", ""), "1111 1111", EMAIL, "Whitfield"):
         assert secret not in everything
