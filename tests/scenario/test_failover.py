@@ -122,8 +122,8 @@ def test_a_stale_connection_is_retried(pair, lab, ending):
             assert answer.status == 200, answer.error
             assert answer.text == "fresh"
             assert pair.record(answer)["side"] == "inside"
-    # Four fresh ones, and the probe's where the client came to that loop.
-    assert len({id(c.connection) for c in lab.chats}) in (4, 5)
+    # Four fresh ones, and those of a probe and a reading where the client came to that loop.
+    assert 4 <= len({id(c.connection) for c in lab.chats}) <= 6
 
 
 def test_an_upstream_that_dies_at_work_was_no_stale_connection(start, lab, cloud):
@@ -133,11 +133,11 @@ def test_an_upstream_that_dies_at_work_was_no_stale_connection(start, lab, cloud
                faulty.Plain("fresh"))
     died = []
     with weir.raw() as client:
-        for _ in range(2):  # the first may use the probe's connection, if it is of that loop
+        for _ in range(2):  # or both, by those of a probe and a reading, if they are of that loop
             client.send(request(chat()))
             attempts = weir.record(client.response())["attempts"]
             died += [attempts] if len(attempts) > 1 else []
-    assert [[a["outcome"] for a in attempts] for attempts in died] == [["upstream_cut", "ok"]]
+    assert {tuple(a["outcome"] for a in attempts) for attempts in died} == {("upstream_cut", "ok")}
 
 
 def test_a_connection_that_was_closed_meanwhile_is_not_used(pair, lab):
