@@ -417,7 +417,7 @@ int gateway_run(struct config *config, const struct gateway_sockets *sockets,
     static struct gateway gateway;
     struct gateway *g = &gateway;
     pthread_t threads[HTTP_MAX_LOOPS] = {pthread_self()}, watchdog;
-    struct watchdog dog = {.loops = g->loops, .threads = threads};
+    struct watchdog dog = {.loops = g->loops};
     struct error err;
 
     keep_freed_memory();
@@ -431,7 +431,8 @@ int gateway_run(struct config *config, const struct gateway_sockets *sockets,
             log_error("start", "%s", err.text);
             return 1;
         }
-    dog.n = g->n_loops;
+    for (unsigned i = 0; i < g->n_loops; i++)
+        watchdog_add(&dog, threads[i]);
     if (!start_thread(&watchdog, watchdog_run, &dog, 64 * 1024, &err)) {
         log_error("start", "%s", err.text);
         return 1;

@@ -1,11 +1,9 @@
 #include "gateway/watchdog.h"
 
 #include "base/clock.h"
-#include "gateway/gateway.h"
 #include "gateway/log.h"
 
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -28,16 +26,19 @@ bool watchdog_look(struct watchdog_loop *w, int64_t busy_ns, int64_t cpu_ns)
            (w->still > LAST_LOOKS || w->spent_ns > limit_ns || busy_ns > STARVED_MS * NS_PER_MS);
 }
 
-/* What its thread has used of the CPU; 0 where that cannot be told, which looks like standing
- * still: then only the time counts. */
-static int64_t cpu_ns_of(pthread_t thread)
+void watchdog_add(struct watchdog *w, pthread_t thread)
 {
-    struct timespec t;
     clockid_t clock;
 
-    if (pthread_getcpuclockid(thread, &clock) != 0 || clock_gettime(clock, &t) != 0)
-        return 0;
-    return t.tv_sec * NS_PER_S + t.tv_nsec;
+    w->cpu[w->n++] = pthread_getcpuclockid(thread, &clock) == 0 ? clock : -1;
+}
+
+/* 0 where that cannot be told, which looks like standing still: then only the time counts. */
+static int64_t cpu_ns_of(clockid_t clock)
+{
+    struct timespec t;
+
+    return clock_gettime(clock, &t) == 0 ? t.tv_sec * NS_PER_S + t.tv_nsec : 0;
 }
 
 void *watchdog_run(void *watchdog)
@@ -48,7 +49,7 @@ void *watchdog_run(void *watchdog)
     for (;;) {
         for (unsigned i = 0; i < dog->n; i++) {
             int64_t busy_ns = loop_busy_ns(dog->loops[i]);
-            if (watchdog_look(&loops[i], busy_ns, cpu_ns_of(dog->threads[i]))) {
+            if (watchdog_look(&loops[i], busy_ns, cpu_ns_of(dog->cpu[i]))) {
                 log_error("hang", "loop=%u did not turn for %lld ms; aborting", i,
                           (long long)(busy_ns / NS_PER_MS));
                 abort();

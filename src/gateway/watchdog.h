@@ -9,9 +9,11 @@
  */
 #pragma once
 
+#include "http/client.h"
 #include "run/loop.h"
 
 #include <pthread.h>
+#include <time.h>
 
 /* What is known of one loop. */
 struct watchdog_loop {
@@ -28,9 +30,11 @@ bool watchdog_look(struct watchdog_loop *w, int64_t busy_ns, int64_t cpu_ns);
 
 struct watchdog {
     struct loop *const *loops;
-    const pthread_t *threads; /* of the loops */
+    clockid_t cpu[HTTP_MAX_LOOPS]; /* of their threads; may be read when one has ended */
     unsigned n;
 };
 
+/* The next loop, which this running thread runs. */
+void watchdog_add(struct watchdog *w, pthread_t thread);
 /* A thread's function, for a struct watchdog that outlives it; until it is cancelled. */
 void *watchdog_run(void *watchdog);
