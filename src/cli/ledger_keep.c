@@ -92,9 +92,9 @@ static bool export_to(FILE *out, const char *path, struct error *err)
 }
 
 /* Records are nobody else's business, so the file is its owner's. */
-static bool export_part(const char *part, const char *path, struct error *err)
+static bool export_into(const char *part, int flags, const char *path, struct error *err)
 {
-    int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int fd = open(part, O_WRONLY | O_CLOEXEC | flags, 0600);
     FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;
 
     if (!out) {
@@ -114,6 +114,13 @@ static bool is_same_file(const char *a, const char *b)
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
+/* A pipe, a terminal, /dev/null: what is written to and never replaced. */
+static bool is_special(const char *name)
+{
+    struct stat st;
+    return stat(name, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
 /* An export that stands there stays until the new one is whole. */
 static bool export_file(const char *name, const char *path, struct error *err)
 {
@@ -123,10 +130,12 @@ static bool export_file(const char *name, const char *path, struct error *err)
         error_set(err, ERROR_BAD_VALUE, "%s is the ledger itself", name);
         return error_hint(err, "name another file with --proof FILE");
     }
-    int n = snprintf(part, sizeof(part), "%s.part", name);
+    if (is_special(name))
+        return export_into(name, 0, path, err);
+    int n = snprintf(part, sizeof(part), "%s.part-%d", name, (int)getpid());
     if (n < 0 || (size_t)n >= sizeof(part))
         return error_set(err, ERROR_BAD_VALUE, "the path of the export is too long");
-    bool ok = export_part(part, path, err);
+    bool ok = export_into(part, O_CREAT | O_EXCL, path, err);
     if (ok && rename(part, name) != 0)
         ok = error_set(err, ERROR_IO, "%s cannot be written: %s", name, strerror(errno));
     if (!ok)

@@ -1,4 +1,5 @@
 """The ledger's chain, from a running gateway to a verifier on another machine."""
+import concurrent.futures
 import contextlib
 import hashlib
 import json
@@ -207,6 +208,17 @@ def test_two_gateways_side_by_side(start, lab, cloud, tmp_path):
     assert report["unsigned"] == 0
 
 
+def test_an_export_goes_into_what_is_no_file(anchored, tmp_path):
+    """A pipe stays one, as /dev/null does."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        read = pool.submit(pipe.read_text)
+        export(anchored, pipe)
+        assert pipe.is_fifo()
+        assert read.result(20).startswith("{")
+
+
 def test_an_export_replaces_nothing_that_it_cannot(anchored, tmp_path):
     """Neither the ledger itself nor, when it fails, an export that stands there."""
     weir, ledger, proof = anchored, anchored.config["ledger"]["path"], tmp_path / "proof.jsonl"
@@ -220,7 +232,7 @@ def test_an_export_replaces_nothing_that_it_cannot(anchored, tmp_path):
     (tmp_path / "broken.db").write_bytes(b"SQLite format 3\0" + bytes(200))
     done = weir.run("ledger", "export", "--file", tmp_path / "broken.db", "--proof", proof)
     assert done.returncode == 1
-    assert proof.read_bytes() == whole and not list(tmp_path.glob("*.part"))
+    assert proof.read_bytes() == whole and not list(tmp_path.glob("*.part*"))
 
 
 def test_a_ledger_that_is_not_there_is_what_prove_speaks_of(tmp_path):
