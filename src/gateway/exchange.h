@@ -90,7 +90,7 @@ bool exchange_decide(struct exchange *x) MUST_CHECK;   /* decide.c: the plan */
  * that are looked up. Waits until they are, 3 s at most; who lists models asks too. */
 void exchange_wait_for_models(struct exchange *x);
 bool exchange_screen(struct exchange *x) MUST_CHECK; /* screen.c: what may leave */
-/* recall.c: an answer that is known already (support questions). True: it was answered. */
+/* recall.c: an answer that no model is needed for. True: it was answered. */
 bool exchange_recall(struct exchange *x);
 bool exchange_attempt(struct exchange *x) MUST_CHECK; /* attempt.c: candidates in turn */
 /* account.c: the record. False: it could not be written and must be. */

@@ -1,6 +1,6 @@
 /*
  * Answers that no model is needed for: those to Ollama's load requests, where no engine loads
- * models when it is told to. (Answers from a cache and from passages will stand here too.)
+ * models when it is told to.
  */
 #include "base/clock.h"
 #include "gateway/exchange.h"
